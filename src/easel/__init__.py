@@ -1,0 +1,3 @@
+"""Easel: a self-hosted image-generation cloud."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""PostgreSQL: base types, sessions, migrations, notifications and the embedded server."""

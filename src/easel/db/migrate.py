@@ -1,0 +1,29 @@
+"""Bring a database to this version's tables."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import text
+
+from easel.db.session import Database
+
+FOLDER = Path(__file__).parent / "migrations"
+
+# One process migrates, the others wait; any constant serves as the name of the lock.
+LOCK = 0xEA5E1
+
+
+def migration_config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    return config
+
+
+def migrate(database: Database) -> None:
+    """Apply all migrations that the database does not have yet."""
+    with database.engine.begin() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+        config = migration_config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

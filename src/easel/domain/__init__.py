@@ -1,0 +1,1 @@
+"""Words every process shares: frozen data, money and error classes."""
