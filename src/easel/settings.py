@@ -1,4 +1,4 @@
-"""Settings, read from the environment (and from EASEL_DATA/easel.env) by the command line only, and passed in."""
+"""Settings, read from the environment by the command line only, and passed in."""
 
 from pathlib import Path
 

