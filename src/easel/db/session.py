@@ -1,6 +1,6 @@
 """Sessions. One request or one job is one transaction, committed at the edge by `Database.transaction`."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from sqlalchemy import create_engine
@@ -21,7 +21,7 @@ class Database:
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
 
     @contextmanager
-    def transaction(self) -> Iterator[Session]:
+    def transaction(self) -> Generator[Session]:
         """All of the block is committed, or none of it. The only place that commits."""
         with self._sessions() as session, session.begin():
             yield session

@@ -1,0 +1,1 @@
+"""Durable work: the row is the queue."""
