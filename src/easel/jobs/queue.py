@@ -1,8 +1,8 @@
 """All SQL of jobs. A reader who fears a race reads this file.
 
 A running job belongs to its worker until the lease runs out. Everything a worker does to a job names its `Lease`, and
-touches nothing when the job has meanwhile gone to somebody else: the attempt number tells the two apart even when the same
-worker claimed it again.
+touches nothing when the job has meanwhile gone to somebody else: the attempt number tells the two apart even when the
+same worker claimed it again.
 """
 
 from collections.abc import Sequence
@@ -124,6 +124,13 @@ def lock(session: Session, job_id: int) -> Job:
     return session.scalars(
         select(Job).filter_by(id=job_id).with_for_update().execution_options(populate_existing=True)
     ).one()
+
+
+def request_cancel(session: Session, job: Job) -> None:
+    """Ask the worker of a locked, running job to stop; it looks when it is notified and at every heartbeat."""
+    job.cancel_requested = True
+    session.flush()
+    notify(session, JOBS)
 
 
 def end(session: Session, job: Job, state: JobState, now: datetime, error: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The states of a job and the moves between them. The same table stands in SQL (`job_moves`), where a trigger guards it."""
+"""The states of a job and the moves between them; `job_moves` says the same in SQL, where a trigger guards it."""
 
 from enum import StrEnum
 from typing import Final

@@ -1,0 +1,95 @@
+"""Accept a request: resolve, check, quote, hold, write the order and its job. One transaction."""
+
+import secrets
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from easel.accounts.queries import lock_account
+from easel.accounts.tables import Account
+from easel.billing import ledger
+from easel.billing.plans import Plan, plan_named
+from easel.billing.pricing import quote
+from easel.catalogue.limits import resolve
+from easel.catalogue.queries import find_model
+from easel.domain.errors import TooManyQueued
+from easel.domain.request import SEED_LIMIT, GenerationDraft
+from easel.generations.events import announce
+from easel.generations.tables import Generation
+from easel.jobs import queue
+from easel.kit.clock import Clock
+from easel.kit.ids import new_uuid
+from easel.webhooks.outbox import check_url
+
+GENERATE = "generate"
+RETRY_AFTER_SECONDS = 30
+
+
+def submit(
+    session: Session,
+    clock: Clock,
+    account: Account,
+    draft: GenerationDraft,
+    *,
+    base_url: str,
+    webhook: str | None = None,
+    track_id: str | int | None = None,
+    temporary: bool = False,
+    details: dict[str, Any] | None = None,
+) -> Generation:
+    """Write the order. Nothing is written, and nothing held, when it raises.
+
+    `base_url` begins the links of its webhook; `details` is the dialect's own and comes back in the view.
+
+    Raises InvalidRequest, ModelNotInstalled, NotEnoughCredit or TooManyQueued.
+    """
+    model = find_model(session, draft.model_id)
+    request = resolve(model, draft, new_seed)
+    if webhook:
+        check_url(webhook)
+    plan = plan_named(account.plan)
+    # Two submits of one account stand in line here; otherwise both could see the last free place in the queue.
+    lock_account(session, account.id)
+    check_queue(session, account.id, plan)
+    price = quote(plan, model.price, request.samples)
+    now = clock.now()
+    uuid = new_uuid()
+    hold_id = ledger.hold(session, clock, account.id, price.total, key=f"hold:{uuid}")
+    generation = Generation(
+        uuid=uuid,
+        account_id=account.id,
+        model_id=model.model_id,
+        request=request.as_json(),
+        details=details or {},
+        temporary=temporary,
+        quoted=price.total,
+        hold_id=hold_id,
+        webhook=webhook,
+        track_id=track_id,
+        base_url=base_url,
+        notes=[],
+        created_at=now,
+    )
+    session.add(generation)
+    session.flush()
+    queue.enqueue(
+        session,
+        kind=GENERATE,
+        subject_id=generation.id,
+        account_id=account.id,
+        model_id=model.model_id,
+        priority=0,
+        now=now,
+    )
+    announce(session, generation.id, "queued")
+    return generation
+
+
+def check_queue(session: Session, account_id: int, plan: Plan) -> None:
+    """Raises TooManyQueued when the plan's queue is full."""
+    if queue.count_unfinished(session, account_id) >= plan.queue_limit:
+        raise TooManyQueued(plan.queue_limit, RETRY_AFTER_SECONDS)
+
+
+def new_seed() -> int:
+    return secrets.randbelow(SEED_LIMIT)

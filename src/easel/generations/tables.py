@@ -1,0 +1,44 @@
+"""The order."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Identity, Index
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from easel.db.base import Base
+from easel.domain.money import Micros
+
+
+class Generation(Base):
+    """What was asked for, what it may cost and what came of it. Its state is its job's."""
+
+    __tablename__ = "generations"
+    __table_args__ = (Index(None, "account_id", "id"),)
+
+    id: Mapped[int] = mapped_column(Identity(always=True, start=1000), primary_key=True)
+    """The number clients know it by."""
+    uuid: Mapped[str] = mapped_column(unique=True)
+    """Names its files; nobody guesses it."""
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    model_id: Mapped[str]
+    request: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    """The GenerationRequest."""
+    details: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    """What the dialect needs to answer again in its own words; opaque here."""
+    temporary: Mapped[bool]
+    """Whether the pictures may be removed after a day."""
+    quoted: Mapped[Micros]
+    captured: Mapped[Micros | None]
+    hold_id: Mapped[int] = mapped_column(ForeignKey("holds.id"))
+    webhook: Mapped[str | None]
+    track_id: Mapped[str | int | None] = mapped_column(JSONB)
+    """The customer's own name for it, given back unchanged."""
+    base_url: Mapped[str]
+    """Where the links in its webhook begin."""
+    notes: Mapped[list[str]] = mapped_column(JSONB)
+    """What the engine did otherwise than asked, in sentences."""
+    seconds: Mapped[float | None]
+    """From claim to delivery."""
+    created_at: Mapped[datetime]
