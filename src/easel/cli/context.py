@@ -34,11 +34,11 @@ class Installation:
 
 
 @contextmanager
-def open_installation(settings: Settings | None = None) -> Generator[Installation]:
+def open_installation(settings: Settings | None = None, *, owns_server: bool = False) -> Generator[Installation]:
     """The installation with its database up and migrated.
 
     Without a database URL the embedded server is started, or joined when `easel serve` already runs it; it is left
-    as it was found.
+    as it was found, but for `owns_server`, which stops it in any case.
     """
     settings = settings or Settings()
     server = None if settings.database_url else EmbeddedServer(settings.data / "postgres")
@@ -50,7 +50,9 @@ def open_installation(settings: Settings | None = None) -> Generator[Installatio
         yield Installation(settings, database, SystemClock(), settings.secret or _secret_of(settings.data))
     finally:
         database.close()
-        if server:
+        if server and owns_server:
+            server.stop()
+        elif server:
             server.stop_unless_shared()
 
 

@@ -19,6 +19,13 @@ def take_back(session: Session, clock: Clock, worker_id: str) -> int:
     return len(lost)
 
 
+def hand_back(session: Session, clock: Clock, worker_id: str) -> None:
+    """The worker stops on purpose: its jobs wait for another one, and the unfinished attempt does not count."""
+    for job in queue.lock_jobs_of(session, worker_id):
+        job.attempts -= 1
+        _give_back(session, clock, job)
+
+
 def recover_expired(session: Session, clock: Clock) -> int:
     """Give the jobs of silent workers to others. Any process may call this, as often as it likes."""
     expired = queue.lock_expired(session, clock.now())

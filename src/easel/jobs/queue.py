@@ -96,14 +96,16 @@ def claim(
     return jobs
 
 
-def renew(session: Session, worker_id: str, *, lease: timedelta, now: datetime) -> dict[int, bool]:
-    """Prolong the leases of the worker's running jobs; answers each job's id and whether its cancellation is asked for.
+def renew(
+    session: Session, worker_id: str, job_ids: Sequence[int], *, lease: timedelta, now: datetime
+) -> dict[int, bool]:
+    """Prolong the leases of jobs in the worker's hands; answers each id and whether its cancellation is asked for.
 
     A job missing from the answer is no longer the worker's.
     """
     renewed = (
         update(Job)
-        .where(Job.worker_id == worker_id, Job.state == JobState.RUNNING)
+        .where(Job.id.in_(job_ids), Job.worker_id == worker_id, Job.state == JobState.RUNNING)
         .values(lease_until=now + lease)
         .returning(Job.id, Job.cancel_requested)
     )

@@ -1,0 +1,1 @@
+"""The process that draws: claims jobs, drives an engine, delivers pictures."""

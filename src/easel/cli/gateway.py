@@ -1,0 +1,44 @@
+"""`easel gateway`: one HTTP process. Never imports torch."""
+
+from typing import Annotated
+
+import uvicorn
+from cyclopts import Parameter
+
+from easel.cli.context import open_installation
+from easel.cli.orphan import stop_with_parent
+from easel.db.listener import NotificationHub
+from easel.gateway.app import create_app
+from easel.gateway.services import Services
+from easel.kit import logs
+from easel.settings import Settings
+
+
+def gateway(*, supervised: Annotated[bool, Parameter(show=False)] = False) -> None:
+    """Answer HTTP requests, until stopped."""
+    settings = Settings()
+    logs.configure("gateway", level=settings.log_level, json=settings.log_json)
+    if supervised:
+        stop_with_parent()
+    with open_installation(settings) as installation:
+        services = Services(
+            database=installation.database,
+            clock=installation.clock,
+            blobs=installation.blobs,
+            links=installation.links,
+            hub=NotificationHub(installation.database.url),
+            public_url=settings.public_url,
+            wait_seconds=settings.wait_seconds,
+            default_model=settings.default_model,
+            secret=installation.secret,
+        )
+        # No access log: its lines would carry keys that clients put into the query string.
+        uvicorn.run(
+            create_app(services),
+            host=settings.host,
+            port=settings.port,
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            timeout_graceful_shutdown=5,
+        )

@@ -1,0 +1,136 @@
+"""`easel serve`: everything on this machine in one command."""
+
+import fcntl
+import os
+import signal
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from cyclopts import Parameter
+
+from easel.accounts.owner import ensure_owner, ensure_owner_key
+from easel.accounts.sign_in import create_sign_in_token
+from easel.cli.context import Installation, open_installation
+from easel.cli.supervisor import Child, Supervisor
+from easel.domain.errors import Conflict, Unavailable
+from easel.generations.recover import take_back
+from easel.jobs.workers import list_workers
+from easel.kit import ids, logs
+from easel.settings import Settings
+
+SIGN_IN_LIFETIME = timedelta(hours=24)
+
+
+def serve(
+    *,
+    workers: Annotated[int, Parameter(help="How many drawing processes to run; 0 for a gateway alone.")] = 1,
+    fake: Annotated[bool, Parameter(help="Workers draw test cards instead of using a network.")] = False,
+) -> None:
+    """Start the database, the gateway and the workers, and keep them running until Ctrl-C or SIGTERM."""
+    settings = Settings()
+    logs.configure("serve", level=settings.log_level, json=settings.log_json)
+    with _only_one(settings.data), open_installation(settings, owns_server=True) as installation:
+        _check_port(settings)
+        names = [_Name() for _ in range(workers)]
+        worker_options = ["--fake"] if fake else []
+        children = [Child("gateway", lambda: ["gateway"])]
+        children += [
+            Child(
+                "worker",
+                arguments=lambda name=name: ["worker", "--id", name.renew(), *worker_options],
+                after_exit=lambda name=name: _take_back(installation, name.current),
+            )
+            for name in names
+        ]
+        supervisor = Supervisor(children, _environment(settings, installation))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: supervisor.request_stop())
+        try:
+            supervisor.run(until=lambda: _is_ready(settings, installation, workers))
+            if not supervisor.stopping:
+                _greet(settings, installation)
+            supervisor.run()
+        finally:
+            supervisor.stop()
+
+
+class _Name:
+    """A worker's name, new for each of its lives: what a dead one held can be told from what the next one holds."""
+
+    current = ""
+
+    def renew(self) -> str:
+        self.current = f"{socket.gethostname()}-{ids.new_token(64)}"
+        return self.current
+
+
+def _take_back(installation: Installation, worker_id: str) -> None:
+    with installation.database.transaction() as session:
+        take_back(session, installation.clock, worker_id)
+
+
+def _environment(settings: Settings, installation: Installation) -> dict[str, str]:
+    return os.environ | {
+        "EASEL_DATA": str(settings.data),
+        "EASEL_DATABASE_URL": installation.database.url,
+        "EASEL_SECRET": installation.secret,
+    }
+
+
+def _is_ready(settings: Settings, installation: Installation, workers: int) -> bool:
+    """Whether the gateway answers and every worker has reported."""
+    try:
+        with urlopen(f"http://{_local_address(settings)}/readyz", timeout=1):
+            pass
+    except (URLError, OSError):
+        return False
+    with installation.database.transaction() as session:
+        return len(list_workers(session)) >= workers
+
+
+def _greet(settings: Settings, installation: Installation) -> None:
+    base_url = settings.public_url or f"http://{_local_address(settings)}"
+    with installation.database.transaction() as session:
+        owner = ensure_owner(session, installation.clock)
+        key = ensure_owner_key(session, installation.clock, owner, installation.secret)
+        token = create_sign_in_token(session, installation.clock, owner.id, SIGN_IN_LIFETIME)
+    print(f"Easel is at {base_url}")
+    print(f"Sign in: {base_url}/sign-in?token={token}")
+    print(f"API key: {key}", flush=True)
+
+
+def _local_address(settings: Settings) -> str:
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host
+    return f"[{host}]:{settings.port}" if ":" in host else f"{host}:{settings.port}"
+
+
+@contextmanager
+def _only_one(data: Path) -> Generator[None]:
+    """Two servers on one data folder would stop each other's database."""
+    data.mkdir(parents=True, exist_ok=True)
+    with (data / "serve.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Conflict(
+                f"Another `easel serve` already uses the data folder {data}; stop it, or set EASEL_DATA to another folder."
+            ) from None
+        yield
+
+
+def _check_port(settings: Settings) -> None:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise Unavailable(
+                f"Cannot listen on {settings.host} port {settings.port} ({error.strerror}); choose another with PORT=8001."
+            ) from None

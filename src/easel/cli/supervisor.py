@@ -1,0 +1,87 @@
+"""Keeps child processes running: starts them, restarts what ends, stops all of them together."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import structlog
+
+log = structlog.get_logger()
+
+STOP_SECONDS = 15
+LONGEST_PAUSE = 10.0
+
+
+@dataclass
+class Child:
+    """One process of a supervised kind. `arguments` is asked at every start, so that each life has a name of its own."""
+
+    name: str
+    arguments: Callable[[], list[str]]
+    after_exit: Callable[[], None] = lambda: None
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    pause: float = 0.0
+    start_at: float = 0.0
+
+
+class Supervisor:
+    def __init__(self, children: list[Child], environment: Mapping[str, str]) -> None:
+        self._children = children
+        self._environment = dict(environment)
+        self._stopping = False
+
+    def request_stop(self) -> None:
+        """End `run`; safe from a signal handler."""
+        self._stopping = True
+
+    def run(self, until: Callable[[], bool] = lambda: False) -> None:
+        """Keep the children alive until a stop is requested or `until` answers True."""
+        while not self._stopping and not until():
+            for child in self._children:
+                self._tend(child)
+            time.sleep(0.1)
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping
+
+    def stop(self) -> None:
+        """Ask every child to end, and make those end that do not."""
+        alive = [child.process for child in self._children if child.process and child.process.poll() is None]
+        for process in alive:
+            process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        for process in alive:
+            try:
+                process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    def _tend(self, child: Child) -> None:
+        if child.process is None:
+            if time.monotonic() >= child.start_at:
+                self._start(child)
+        elif (code := child.process.poll()) is not None:
+            log.warning("process ended", child=child.name, code=code)
+            child.process = None
+            child.after_exit()
+            # A child that dies young is given more and more time; one that lived long comes back at once.
+            lived = time.monotonic() - child.started
+            child.pause = 0.0 if lived > LONGEST_PAUSE else min(max(0.2, child.pause * 2), LONGEST_PAUSE)
+            child.start_at = time.monotonic() + child.pause
+
+    def _start(self, child: Child) -> None:
+        # A session of its own: Ctrl-C reaches the supervisor alone, which then stops all in order. The open standard input is
+        # how a child notices that its supervisor is gone.
+        child.process = subprocess.Popen(
+            [sys.executable, "-m", "easel", *child.arguments(), "--supervised"],
+            env=self._environment,
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+        child.started = time.monotonic()

@@ -1,0 +1,64 @@
+"""`easel worker`: one drawing process, on this machine or any other that reaches the database and the store."""
+
+import os
+import signal
+import socket
+from datetime import timedelta
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from easel.cli.context import open_installation
+from easel.cli.orphan import stop_with_parent
+from easel.kit import ids, logs
+from easel.settings import Settings
+
+
+def worker(
+    *,
+    id: Annotated[str | None, Parameter(help="A name no other worker has had; made up otherwise.")] = None,
+    fake: Annotated[
+        bool, Parameter(help="Draw test cards instead of using a network, for trying out a fleet.")
+    ] = False,
+    fake_tick_seconds: Annotated[float, Parameter(help="How long a step of a test card takes.")] = 0.01,
+    supervised: Annotated[bool, Parameter(show=False)] = False,
+) -> None:
+    """Draw what is queued, until stopped."""
+    settings = Settings()
+    logs.configure("worker", level=settings.log_level, json=settings.log_json)
+    if supervised:
+        stop_with_parent()
+    from easel.worker.worker import Worker
+
+    engine, device = _fake_engine(fake_tick_seconds) if fake else _torch_engine(settings)
+    with open_installation(settings) as installation:
+        drawing = Worker(
+            id or f"{socket.gethostname()}-{os.getpid()}-{ids.new_token(48)}",
+            engine,
+            database=installation.database,
+            clock=installation.clock,
+            blobs=installation.blobs,
+            links=installation.links,
+            lease=timedelta(seconds=settings.lease_seconds),
+            capacity=4 if device == "cpu" else 16,
+            device=device,
+        )
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: drawing.stop())
+        drawing.run()
+
+
+def _torch_engine(settings: Settings) -> tuple[Any, str]:
+    from easel.engine.engine import Engine
+    from easel.engine.runner import TorchRunner
+
+    runner = TorchRunner(threads=settings.threads)
+    deterministic = settings.deterministic if settings.deterministic is not None else runner.device == "cpu"
+    return Engine(runner, deterministic=deterministic), runner.device
+
+
+def _fake_engine(tick_seconds: float) -> tuple[Any, str]:
+    from easel.engine.engine import Engine
+    from easel.engine.fake import FakeRunner
+
+    return Engine(FakeRunner(tick_seconds=tick_seconds)), "fake"

@@ -1,0 +1,85 @@
+"""A claimed generation on its way through the engine, and its translation into the engine's words."""
+
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from easel.catalogue.queries import find_model
+from easel.domain.errors import ModelNotInstalled
+from easel.domain.request import GenerationRequest
+from easel.engine.request import Checkpoint, PictureRequest
+from easel.generations.finish import generation_of
+from easel.jobs.queue import Lease
+from easel.jobs.tables import Job
+
+PACKAGED = "package:"
+
+
+@dataclass(slots=True, kw_only=True)
+class Assignment:
+    """One generation in this worker's hands. `images` fills as the engine finishes its pictures."""
+
+    lease: Lease
+    generation_id: int
+    uuid: str
+    temporary: bool
+    request: GenerationRequest
+    checkpoint: Checkpoint
+    images: dict[int, Any] = field(default_factory=dict[int, Any])
+    notes: list[str] = field(default_factory=list[str])
+    steps_done: int = 0
+
+    @property
+    def is_complete(self) -> bool:
+        return len(self.images) == self.request.samples
+
+    def picture_requests(self) -> list[PictureRequest]:
+        request = self.request
+        return [
+            PictureRequest(
+                id=f"{self.lease.job_id}/{index}",
+                checkpoint=self.checkpoint,
+                prompt=request.prompt,
+                negative_prompt=request.negative_prompt,
+                width=request.width,
+                height=request.height,
+                steps=request.steps,
+                guidance=request.guidance,
+                seed=request.seed_of(index),
+                sampler=request.sampler,
+                spacing=request.spacing,
+            )
+            for index in range(request.samples)
+        ]
+
+
+def assignment_of(session: Session, job: Job) -> Assignment:
+    """Raises ModelNotInstalled when the weights were removed after the job was accepted."""
+    generation = generation_of(session, job)
+    model = find_model(session, job.model_id)
+    if model.weights is None:
+        raise ModelNotInstalled(model.model_id)
+    return Assignment(
+        lease=Lease(job.id, job.worker_id or "", job.attempts),
+        generation_id=generation.id,
+        uuid=generation.uuid,
+        temporary=generation.temporary,
+        request=GenerationRequest.from_json(generation.request),
+        checkpoint=Checkpoint(name=model.model_id, family=model.family, folder=weights_folder(model.weights)),
+    )
+
+
+def weights_folder(weights: str) -> Path:
+    """`package:easel-starter` is a folder inside this package; anything else is a path."""
+    if weights.startswith(PACKAGED):
+        return Path(str(files("easel.weights") / weights.removeprefix(PACKAGED)))
+    return Path(weights)
+
+
+def job_and_index(picture_id: str) -> tuple[int, int]:
+    """What `Assignment.picture_requests` put into the picture's id."""
+    job_id, index = picture_id.split("/")
+    return int(job_id), int(index)

@@ -1,0 +1,162 @@
+"""The worker's dealings with the queue, in a thread of their own so that the engine never waits for the database.
+
+The clerk listens for news, claims while there is room, renews leases, passes on cancellations, publishes progress and
+gives the work of silent workers back to the queue.
+"""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Protocol
+
+import psycopg
+import structlog
+from sqlalchemy.exc import OperationalError
+
+from easel.db.notify import JOBS
+from easel.db.session import Database
+from easel.domain.errors import DomainError
+from easel.generations.events import announce
+from easel.generations.finish import fail
+from easel.generations.recover import recover_expired
+from easel.jobs import queue, workers
+from easel.jobs.queue import Lease
+from easel.kit.clock import Clock
+from easel.worker.assignment import Assignment, assignment_of
+
+log = structlog.get_logger()
+
+PROGRESS_SECONDS = 0.25
+POLL_SECONDS = 2.0
+RECONNECT_SECONDS = 0.5
+
+
+class Desk(Protocol):
+    """What the clerk needs of the worker. Called from the clerk's thread."""
+
+    def room(self) -> int:
+        """How many more generations may be claimed."""
+        ...
+
+    def arrive(self, assignment: Assignment) -> None: ...
+
+    def drop(self, job_id: int, *, cancelled: bool) -> None:
+        """Stop drawing: cancelled on request, or lost to another worker."""
+        ...
+
+    def held(self) -> list[int]:
+        """Ids of the jobs in hand."""
+        ...
+
+    def resident(self) -> Sequence[str]:
+        """Model ids whose weights are loaded."""
+        ...
+
+    def take_progress(self) -> list[dict[str, int]]:
+        """What has moved since the last call: generation, step, steps."""
+        ...
+
+
+class Clerk:
+    def __init__(
+        self, worker_id: str, *, database: Database, clock: Clock, lease: timedelta, device: str, desk: Desk
+    ) -> None:
+        self._worker_id = worker_id
+        self._database = database
+        self._clock = clock
+        self._lease = lease
+        self._device = device
+        self._desk = desk
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="clerk", daemon=True)
+        self._next_beat = 0.0
+
+    def start(self) -> None:
+        """Register the worker and begin. Raises when the database cannot be reached at all."""
+        with self._database.transaction() as session:
+            workers.register(
+                session,
+                self._worker_id,
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                device=self._device,
+                now=self._clock.now(),
+            )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Claim no more. Returns when the clerk's last transaction is over."""
+        self._stopping.set()
+        self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                with psycopg.connect(self._database.url, autocommit=True) as connection:
+                    connection.execute(f"LISTEN {JOBS}")
+                    self._serve(connection)
+            except (OperationalError, psycopg.OperationalError) as error:
+                log.warning("database is away", error=type(error).__name__)
+                self._stopping.wait(RECONNECT_SECONDS)
+
+    def _serve(self, connection: psycopg.Connection) -> None:
+        """Everything is looked at after each piece of news, and every so often without any."""
+        while not self._stopping.is_set():
+            self._beat_if_due()
+            self._publish()
+            self._claim()
+            patience = PROGRESS_SECONDS if self._desk.held() else POLL_SECONDS
+            for _ in connection.notifies(timeout=patience, stop_after=1):
+                self._next_beat = 0.0  # the news may be a cancellation: look at our own jobs, too
+
+    def _claim(self) -> None:
+        room = self._desk.room()
+        if room <= 0:
+            return
+        with self._database.transaction() as session:
+            jobs = queue.claim(
+                session,
+                self._worker_id,
+                resident=self._desk.resident(),
+                limit=room,
+                lease=self._lease,
+                now=self._clock.now(),
+            )
+            arrivals: list[Assignment] = []
+            for job in jobs:
+                try:
+                    arrivals.append(assignment_of(session, job))
+                    announce(session, job.subject_id, "started")
+                except DomainError as refusal:
+                    fail(session, self._clock, Lease(job.id, self._worker_id, job.attempts), str(refusal))
+        for assignment in arrivals:
+            self._desk.arrive(assignment)
+
+    def _beat_if_due(self) -> None:
+        if time.monotonic() < self._next_beat:
+            return
+        self._next_beat = time.monotonic() + self._lease.total_seconds() / 3
+        with self._database.transaction() as session:
+            now = self._clock.now()
+            held = self._desk.held()
+            workers.beat(session, self._worker_id, resident=self._desk.resident(), now=now)
+            ours = queue.renew(session, self._worker_id, held, lease=self._lease, now=now)
+            recovered = recover_expired(session, self._clock)
+        if recovered:
+            log.warning("leases ran out", jobs=recovered)
+        for job_id in held:
+            if job_id not in ours:
+                self._desk.drop(job_id, cancelled=False)
+            elif ours[job_id]:
+                self._desk.drop(job_id, cancelled=True)
+
+    def _publish(self) -> None:
+        moved = self._desk.take_progress()
+        if not moved:
+            return
+        with self._database.transaction() as session:
+            for progress in moved:
+                announce(session, progress["generation"], "step", step=progress["step"], steps=progress["steps"])

@@ -1,0 +1,66 @@
+"""From finished images to a closed job: encode, store, then one transaction. Runs beside the engine, not in its way."""
+
+import time
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy.exc import OperationalError
+
+from easel.artifacts.blobs import BlobStore
+from easel.artifacts.encode import encode_png, infotext
+from easel.artifacts.links import LinkSigner
+from easel.artifacts.store import StoredPicture, describe_picture, picture_key
+from easel.db.session import Database
+from easel.generations.finish import fail, finish
+from easel.jobs.queue import Lease, LeaseLost
+from easel.kit.clock import Clock
+from easel.worker.assignment import Assignment
+
+log = structlog.get_logger()
+
+RETRY_SECONDS = (0.2, 0.5, 1, 2, 4, 8, 16)
+"""How long a database that is away is waited for; after that the lease will have run out anyway."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    database: Database
+    clock: Clock
+    blobs: BlobStore
+    links: LinkSigner
+
+    def deliver(self, assignment: Assignment) -> None:
+        """The bytes go first: a record never points at nothing. Written twice, they are the same bytes."""
+        pictures = [self._store(assignment, index) for index in sorted(assignment.images)]
+        for wait in (*RETRY_SECONDS, None):
+            try:
+                with self.database.transaction() as session:
+                    finish(session, self.clock, assignment.lease, pictures, links=self.links, notes=assignment.notes)
+                log.info("delivered", generation=assignment.generation_id, pictures=len(pictures))
+                return
+            except LeaseLost as lost:
+                log.warning("delivery dropped", generation=assignment.generation_id, reason=str(lost))
+                return
+            except OperationalError:
+                if wait is None:
+                    raise
+                time.sleep(wait)
+
+    def report_failure(self, lease: Lease, sentence: str) -> None:
+        """Close the job as failed, unless it is no longer ours."""
+        try:
+            with self.database.transaction() as session:
+                fail(session, self.clock, lease, sentence)
+            log.warning("generation failed", job=lease.job_id)
+        except LeaseLost as lost:
+            log.warning("failure dropped", job=lease.job_id, reason=str(lost))
+
+    def _store(self, assignment: Assignment, index: int) -> StoredPicture:
+        request = assignment.request
+        text = infotext(request, index=index, model_name=request.model_id, model_hash=None)
+        data = encode_png(assignment.images[index], text)
+        key = picture_key(assignment.uuid, index, temporary=assignment.temporary)
+        self.blobs.put(key, data)
+        return describe_picture(
+            data, index=index, key=key, width=request.width, height=request.height, seed=request.seed_of(index)
+        )

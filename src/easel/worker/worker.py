@@ -1,0 +1,196 @@
+"""The worker: one engine on the calling thread, a clerk and a small delivery pool beside it."""
+
+import queue as queues
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
+
+import structlog
+
+from easel.artifacts.blobs import BlobStore
+from easel.artifacts.links import LinkSigner
+from easel.db.session import Database
+from easel.domain.errors import DomainError
+from easel.engine.engine import Engine, Failed, Finished, Progress
+from easel.generations.cancel import confirm_cancelled
+from easel.generations.recover import hand_back
+from easel.jobs import workers
+from easel.jobs.queue import LeaseLost
+from easel.kit.clock import Clock
+from easel.worker.assignment import Assignment, job_and_index
+from easel.worker.clerk import Clerk
+from easel.worker.deliver import Delivery
+
+log = structlog.get_logger()
+
+IDLE_SECONDS = 0.5
+
+
+class Worker:
+    """Draws until `stop` is called. An exception out of `run` ends the process: its jobs go to the next worker."""
+
+    def __init__(
+        self,
+        worker_id: str,
+        engine: Engine,
+        *,
+        database: Database,
+        clock: Clock,
+        blobs: BlobStore,
+        links: LinkSigner,
+        lease: timedelta,
+        capacity: int,
+        device: str,
+    ) -> None:
+        """`capacity`: how many generations may be in hand at once."""
+        self._worker_id = worker_id
+        self._engine = engine
+        self._database = database
+        self._clock = clock
+        self._capacity = capacity
+        self._delivery = Delivery(database, clock, blobs, links)
+        self._clerk = Clerk(worker_id, database=database, clock=clock, lease=lease, device=device, desk=self)
+        self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="deliver")
+        self._lock = threading.Lock()
+        self._in_hand: dict[int, Assignment] = {}
+        self._moved: set[int] = set()
+        self._inbox: queues.SimpleQueue[Assignment | tuple[int, bool]] = queues.SimpleQueue()
+        self._stopping = False
+
+    # -- the engine's thread ---------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        self._clerk.start()
+        log.info("worker ready", worker=self._worker_id)
+        while not self._stopping:
+            self._read_inbox()
+            for event in self._engine.step():
+                self._handle(event)
+        self._hand_back()
+
+    def stop(self) -> None:
+        """End `run` after the tick at hand; safe from a signal handler."""
+        self._stopping = True
+
+    def _read_inbox(self) -> None:
+        """Take what the clerk brought; with nothing to draw, wait for it."""
+        block = self._engine.is_idle
+        while True:
+            try:
+                item = self._inbox.get(timeout=IDLE_SECONDS) if block else self._inbox.get_nowait()
+            except queues.Empty:
+                return
+            block = False
+            if isinstance(item, Assignment):
+                self._begin(item)
+            else:
+                self._abandon(*item)
+
+    def _begin(self, assignment: Assignment) -> None:
+        try:
+            for picture in assignment.picture_requests():
+                self._engine.add(picture)
+        except DomainError as refusal:
+            self._give_up(assignment, str(refusal))
+
+    def _handle(self, event: Progress | Finished | Failed) -> None:
+        job_id, index = job_and_index(event.id)
+        assignment = self._in_hand.get(job_id)
+        if assignment is None:
+            return  # dropped meanwhile
+        match event:
+            case Progress():
+                with self._lock:
+                    assignment.steps_done += 1
+                    self._moved.add(job_id)
+            case Finished():
+                assignment.images[index] = event.image
+                assignment.notes += [note for note in event.notes if note not in assignment.notes]
+                if assignment.is_complete:
+                    self._after(assignment, self._pool.submit(self._delivery.deliver, assignment))
+            case Failed():
+                self._give_up(assignment, event.error)
+
+    def _give_up(self, assignment: Assignment, sentence: str) -> None:
+        self._cancel_pictures(assignment)
+        self._after(assignment, self._pool.submit(self._delivery.report_failure, assignment.lease, sentence))
+
+    def _abandon(self, job_id: int, cancelled: bool) -> None:
+        assignment = self._in_hand.get(job_id)
+        if assignment is None or assignment.is_complete:
+            return
+        self._cancel_pictures(assignment)
+        if cancelled:
+            self._after(assignment, self._pool.submit(self._confirm_cancelled, assignment))
+        else:
+            self._forget(job_id)
+
+    def _cancel_pictures(self, assignment: Assignment) -> None:
+        for picture in assignment.picture_requests():
+            self._engine.cancel(picture.id)
+
+    def _confirm_cancelled(self, assignment: Assignment) -> None:
+        try:
+            with self._database.transaction() as session:
+                confirm_cancelled(session, self._clock, assignment.lease)
+        except LeaseLost:
+            log.warning("cancellation dropped", generation=assignment.generation_id)
+
+    def _after(self, assignment: Assignment, work: Future[None]) -> None:
+        """Keep the assignment in hand, and its lease alive, until the database has heard of its end."""
+
+        def over(done: Future[None]) -> None:
+            if error := done.exception():
+                # The job stays leased to us and unrenewed: it runs out and somebody draws it again.
+                log.error("delivery failed", generation=assignment.generation_id, error=repr(error))
+            self._forget(assignment.lease.job_id)
+
+        work.add_done_callback(over)
+
+    def _forget(self, job_id: int) -> None:
+        with self._lock:
+            self._in_hand.pop(job_id, None)
+            self._moved.discard(job_id)
+
+    def _hand_back(self) -> None:
+        """A worker that stops on purpose keeps nobody waiting for its leases."""
+        self._clerk.stop()
+        self._pool.shutdown(wait=True)
+        with self._database.transaction() as session:
+            hand_back(session, self._clock, self._worker_id)
+            workers.mark_stopped(session, self._worker_id, self._clock.now())
+        log.info("worker stopped", worker=self._worker_id)
+
+    # -- the clerk's thread ----------------------------------------------------------------------------------------
+
+    def room(self) -> int:
+        return self._capacity - len(self._in_hand)
+
+    def arrive(self, assignment: Assignment) -> None:
+        with self._lock:
+            self._in_hand[assignment.lease.job_id] = assignment
+        self._inbox.put(assignment)
+
+    def drop(self, job_id: int, *, cancelled: bool) -> None:
+        self._inbox.put((job_id, cancelled))
+
+    def held(self) -> list[int]:
+        with self._lock:
+            return list(self._in_hand)
+
+    def resident(self) -> Sequence[str]:
+        return self._engine.resident()
+
+    def take_progress(self) -> list[dict[str, int]]:
+        with self._lock:
+            moved = [self._in_hand[job_id] for job_id in self._moved if job_id in self._in_hand]
+            self._moved.clear()
+            return [
+                {
+                    "generation": assignment.generation_id,
+                    "step": assignment.steps_done,
+                    "steps": assignment.request.steps * assignment.request.samples,
+                }
+                for assignment in moved
+            ]
