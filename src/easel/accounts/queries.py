@@ -1,0 +1,79 @@
+"""Accounts themselves. All SQL about them is here."""
+
+import re
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from easel.accounts.tables import Account, Role
+from easel.domain.errors import Conflict, InvalidRequest, NotFound
+from easel.kit.clock import Clock
+
+NAME_LIMIT = 100
+EMAIL_LIMIT = 254
+
+
+def get_account(session: Session, account_id: int) -> Account:
+    account = session.get(Account, account_id)
+    if account is None:
+        raise NotFound(f"There is no account {account_id}")
+    return account
+
+
+def find_account(session: Session, name_or_email: str) -> Account:
+    """The account of that name, email or number. Raises NotFound for none, Conflict for a name that several have."""
+    if re.fullmatch(r"[0-9]{1,18}", name_or_email):
+        return get_account(session, int(name_or_email))
+    wanted = or_(Account.email == name_or_email.lower(), Account.name == name_or_email)
+    found = session.scalars(select(Account).where(wanted).order_by(Account.id)).all()
+    if not found:
+        raise NotFound(f"There is no account {name_or_email}; list them with: easel accounts list")
+    if len(found) > 1:
+        numbers = ", ".join(str(account.id) for account in found)
+        raise Conflict(f"Several accounts are called {name_or_email}; say which by its number: {numbers}")
+    return found[0]
+
+
+def list_accounts(session: Session) -> list[Account]:
+    return list(session.scalars(select(Account).order_by(Account.id)))
+
+
+def create_account(
+    session: Session,
+    clock: Clock,
+    name: str,
+    email: str | None = None,
+    plan: str = "pay-as-you-go",
+    role: str = Role.MEMBER,
+) -> Account:
+    """Raises InvalidRequest for an unfit name or email, Conflict for an email that an account already has."""
+    account = Account(name=_fit_name(name), email=_fit_email(email), plan=plan, role=Role(role), created_at=clock.now())
+    if account.email and session.scalar(select(Account.id).filter_by(email=account.email)) is not None:
+        raise Conflict(f"There is already an account with the email {account.email}")
+    session.add(account)
+    session.flush()
+    return account
+
+
+def set_plan(session: Session, account_id: int, plan: str) -> Account:
+    account = get_account(session, account_id)
+    account.plan = plan
+    return account
+
+
+def _fit_name(name: str) -> str:
+    """A number would read as an account's number where a name is asked for."""
+    name = name.strip()
+    if not name or len(name) > NAME_LIMIT or not name.isprintable() or name.isdecimal():
+        raise InvalidRequest("name", f"name must be 1 to {NAME_LIMIT} printable characters and not a number")
+    return name
+
+
+def _fit_email(email: str | None) -> str | None:
+    if email is None:
+        return None
+    email = email.strip().lower()
+    local, at, domain = email.rpartition("@")
+    if not (local and at and domain) or len(email) > EMAIL_LIMIT or not email.isprintable() or " " in email:
+        raise InvalidRequest("email", "email must look like name@example.org")
+    return email
