@@ -1,0 +1,24 @@
+"""Samplers as tables of coefficients: `plan` turns a sampler's name and a noise schedule into the numbers of a run."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from easel.domain.sampling import Sampler, Spacing
+from easel.engine.samplers import ddim, dpmpp_2m, euler
+from easel.engine.samplers.schedule import NoiseSchedule
+from easel.engine.samplers.table import Plan, Step
+
+__all__ = ["SAMPLERS", "NoiseSchedule", "Plan", "Step", "plan"]
+
+SAMPLERS: Final[Mapping[Sampler, Callable[[NoiseSchedule, int, Spacing], Plan]]] = {
+    Sampler.DDIM: ddim.plan,
+    Sampler.EULER: euler.plan,
+    Sampler.DPMPP_2M: dpmpp_2m.plan,
+}
+
+
+def plan(schedule: NoiseSchedule, sampler: Sampler, spacing: Spacing, steps: int) -> Plan:
+    """The run of `steps` steps. Raises ValueError, with a sentence, for more steps than the schedule has room for."""
+    if not 1 <= steps < schedule.length:
+        raise ValueError(f"steps must be 1 to {schedule.length - 1} for this model, not {steps}")
+    return SAMPLERS[sampler](schedule, steps, spacing)

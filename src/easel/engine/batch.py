@@ -1,0 +1,71 @@
+"""Which pictures may share a network call, and the rows of one call."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from easel.engine.request import Checkpoint
+from easel.engine.trajectory import Trajectory
+
+
+@dataclass(frozen=True, slots=True)
+class BatchKey:
+    """What the rows of a call have in common. Prompt, seed, steps, sampler, guidance and progress may all differ."""
+
+    checkpoint: Checkpoint
+    width: int
+    height: int
+
+    @classmethod
+    def of(cls, trajectory: Trajectory) -> Self:
+        request = trajectory.request
+        return cls(request.checkpoint, request.width, request.height)
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A picture sits this tick out, for a reason that a person can read."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One latent in a network call."""
+
+    picture: int
+    """Which of the batch's pictures."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The pictures of one tick."""
+
+    key: BatchKey
+    pictures: tuple[Trajectory, ...]
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """First one row with the prompt for each picture, then one with the negative prompt for each guided one."""
+        prompts = [Row(at, picture.request.prompt) for at, picture in enumerate(self.pictures)]
+        negatives = [
+            Row(at, picture.request.negative_prompt)
+            for at, picture in enumerate(self.pictures)
+            if picture.request.is_guided
+        ]
+        return (*prompts, *negatives)
+
+    def only(self, pictures: list[Trajectory]) -> "Batch":
+        return Batch(self.key, tuple(pictures))
+
+
+def admit(key: BatchKey, rows_free: int, candidate: Trajectory) -> Refused | None:
+    """None when `candidate` may join a call of `key` that has `rows_free` rows left."""
+    own = BatchKey.of(candidate)
+    if own.checkpoint != key.checkpoint:
+        return Refused(f"this tick is for checkpoint {key.checkpoint.name}")
+    if own != key:
+        return Refused(f"{own.width}x{own.height} does not fit a batch of {key.width}x{key.height}")
+    if candidate.rows > rows_free:
+        return Refused(f"the batch has {rows_free} rows left, the picture takes {candidate.rows}")
+    return None

@@ -1,0 +1,160 @@
+"""The engine: every picture in flight, one network call at a time."""
+
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from easel.domain.errors import DomainError, InvalidRequest
+from easel.engine.batch import Batch
+from easel.engine.events import Event, Failed, Finished, Image, Progress
+from easel.engine.request import PictureRequest, check
+from easel.engine.samplers.table import Plan
+from easel.engine.scheduler import Scheduler
+from easel.engine.trajectory import Trajectory
+
+log = logging.getLogger(__name__)
+
+
+class Runner(Protocol):
+    """What computes. It keeps the tensors of each prepared picture, by id, until they are released.
+
+    A method that raises leaves every picture as it was before the call.
+    """
+
+    def plan(self, request: PictureRequest) -> Plan:
+        """The run of `request`. Cheap: reads the checkpoint's settings, not its weights. Raises InvalidRequest."""
+        ...
+
+    def prepare(self, request: PictureRequest) -> tuple[str, ...]:
+        """Load what is needed, encode the prompts, draw the first noise. Answers notes for the customer."""
+        ...
+
+    def denoise(self, batch: Batch) -> None:
+        """One network call over the batch's rows; each of its pictures, all prepared, goes one step on."""
+        ...
+
+    def decode(self, request: PictureRequest) -> Image:
+        """The picture out of its last latents. Raises GenerationFailed when they are not numbers."""
+        ...
+
+    def release(self, id: str) -> None:
+        """Forget the picture; no harm if it is not there."""
+        ...
+
+
+class Engine:
+    """Turns picture requests into pictures, in ticks.
+
+    One thread owns an engine and makes all calls to it. Nothing here waits: a tick takes as long as its network call
+    (and, for the first picture of a checkpoint, as long as loading its weights).
+    """
+
+    def __init__(
+        self, runner: Runner, *, max_rows: int = 8, deterministic: bool = True, max_checkpoints: int = 2
+    ) -> None:
+        """`deterministic` gives each picture its own network calls, two rows when guided and one otherwise, whatever
+        `max_rows` says: then a picture is the same bit for bit, whoever its neighbours are. Pictures still take turns.
+        """
+        self._runner = runner
+        self._scheduler = Scheduler(max_rows=max_rows, deterministic=deterministic, max_checkpoints=max_checkpoints)
+
+    @property
+    def is_idle(self) -> bool:
+        return len(self._scheduler) == 0
+
+    def add(self, request: PictureRequest) -> None:
+        """Take a picture on. Raises InvalidRequest for what can never be drawn, and ValueError for an id in flight."""
+        if request.id in self._scheduler:
+            raise ValueError(f"picture {request.id} is already in flight")
+        check(request)
+        self._scheduler.add(Trajectory(request, self._runner.plan(request)))
+
+    def cancel(self, id: str) -> None:
+        """Drop the picture; no event follows. No harm if it is not here any more."""
+        self._scheduler.remove(id)
+        self._runner.release(id)
+
+    def why_waiting(self, id: str) -> str | None:
+        """Why the picture was not in the last tick; None when it was, or is not here."""
+        return self._scheduler.why_waiting(id)
+
+    def step(self) -> list[Event]:
+        """One tick: choose the pictures, make the network call, record how far they are."""
+        batch = self._scheduler.next_batch()
+        if batch is None:
+            return []
+        ready, unprepared = self._prepare(batch)
+        moved, failed = self._denoise(ready)
+        self._scheduler.record(moved)
+        return [*unprepared, *failed, *self._report(moved)]
+
+    def _prepare(self, batch: Batch) -> tuple[Batch, list[Event]]:
+        """The pictures of `batch` that are ready for their next call, and the failures of the others."""
+        ready: list[Trajectory] = []
+        failures: list[Event] = []
+        for picture in batch.pictures:
+            failure = None if picture.is_prepared else self._attempt(picture, self._prepare_one)
+            if failure:
+                failures.append(failure)
+            else:
+                ready.append(picture)
+        return batch.only(ready), failures
+
+    def _prepare_one(self, picture: Trajectory) -> None:
+        picture.notes.extend(self._runner.prepare(picture.request))
+        picture.is_prepared = True
+
+    def _denoise(self, batch: Batch) -> tuple[Batch, list[Event]]:
+        """The pictures of `batch` that moved, and the failures of the others.
+
+        A call that fails for many is made again for each alone, so that only the picture at fault ends.
+        """
+        if len(batch.pictures) > 1:
+            try:
+                self._runner.denoise(batch)
+            except Exception:
+                log.warning("a call for %d pictures failed; trying each alone", len(batch.pictures), exc_info=True)
+            else:
+                return batch, []
+        moved: list[Trajectory] = []
+        failures: list[Event] = []
+        for picture in batch.pictures:
+            failure = self._attempt(picture, lambda one: self._runner.denoise(batch.only([one])))
+            if failure:
+                failures.append(failure)
+            else:
+                moved.append(picture)
+        return batch.only(moved), failures
+
+    def _report(self, batch: Batch) -> list[Event]:
+        events: list[Event] = []
+        for picture in batch.pictures:
+            events.append(Progress(picture.id, picture.steps_done, picture.request.steps))
+            if picture.is_done:
+                events.append(self._finish(picture))
+        return events
+
+    def _finish(self, picture: Trajectory) -> Event:
+        images: list[Image] = []
+        failure = self._attempt(picture, lambda one: images.append(self._runner.decode(one.request)))
+        if failure:
+            return failure
+        self.cancel(picture.id)
+        return Finished(picture.id, images[0], tuple(picture.notes))
+
+    def _attempt(self, picture: Trajectory, act: Callable[[Trajectory], None]) -> Failed | None:
+        """Do `act`. Whatever it raises ends this picture and no other."""
+        try:
+            act(picture)
+        except InvalidRequest as refusal:
+            return self._fail(picture, refusal.message)
+        except DomainError as refusal:
+            return self._fail(picture, refusal.message)
+        except Exception as error:
+            log.exception("picture %s failed at call %d", picture.id, picture.done)
+            return self._fail(picture, f"The picture could not be drawn: {type(error).__name__}. Please try again.")
+        return None
+
+    def _fail(self, picture: Trajectory, sentence: str) -> Failed:
+        self.cancel(picture.id)
+        return Failed(picture.id, sentence)

@@ -1,0 +1,39 @@
+"""What a tick tells the caller."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image: TypeAlias = NDArray[np.uint8]
+"""height x width x 3, RGB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """`step` of `steps` are done, in the request's own count."""
+
+    id: str
+    step: int
+    steps: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Finished:
+    """The picture. `notes` are sentences about what was done otherwise than asked, such as a prompt cut short."""
+
+    id: str
+    image: Image
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The picture will not come; `error` is a sentence fit for the customer."""
+
+    id: str
+    error: str
+
+
+Event: TypeAlias = Progress | Finished | Failed

@@ -1,0 +1,88 @@
+"""A runner that draws without weights, for tests and load runs of everything around the engine.
+
+It behaves as the real one does: the same methods, the same refusals, one call a tick. Its pictures depend on the
+request alone. It needs no torch, so a test that uses it starts at once.
+"""
+
+import hashlib
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from easel.domain.errors import GenerationFailed, InvalidRequest
+from easel.engine.batch import Batch
+from easel.engine.events import Image
+from easel.engine.request import PictureRequest
+from easel.engine.samplers import NoiseSchedule, Plan, plan
+
+SCHEDULE = NoiseSchedule.from_config(
+    {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012, "timestep_spacing": "trailing"}
+)
+LONGEST_PROMPT = 75
+"""Words beyond these are cut, as a text encoder cuts tokens."""
+
+
+@dataclass
+class FakeRunner:
+    """Draws a colour gradient in `seconds_per_call` seconds a step.
+
+    A prompt with the word `unpreparable` fails before its first call, `undenoisable` at its calls, and `undecodable` at
+    the end: what a broken checkpoint, a lack of memory and a run that ends in NaN do.
+    """
+
+    seconds_per_call: float = 0.0
+    calls: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
+    """The ids of each network call, in order."""
+    _prepared: dict[str, int] = field(default_factory=dict[str, int])
+
+    def plan(self, request: PictureRequest) -> Plan:
+        try:
+            return plan(SCHEDULE, request.sampler, request.spacing, request.steps)
+        except ValueError as error:
+            raise InvalidRequest("steps", f"{error}.") from None
+
+    def prepare(self, request: PictureRequest) -> tuple[str, ...]:
+        if "unpreparable" in request.prompt:
+            raise GenerationFailed(f"Checkpoint {request.checkpoint.name} cannot be loaded.")
+        self._prepared[request.id] = 0
+        words = request.prompt.split()
+        if len(words) <= LONGEST_PROMPT:
+            return ()
+        return (f"The prompt was cut before: {' '.join(words[LONGEST_PROMPT:])}",)
+
+    def denoise(self, batch: Batch) -> None:
+        for picture in batch.pictures:
+            if "undenoisable" in picture.request.prompt:
+                raise MemoryError("a fake lack of memory")
+        if self.seconds_per_call:
+            time.sleep(self.seconds_per_call)
+        for picture in batch.pictures:
+            self._prepared[picture.id] += 1
+        self.calls.append(tuple(picture.id for picture in batch.pictures))
+
+    def decode(self, request: PictureRequest) -> Image:
+        if "undecodable" in request.prompt:
+            raise GenerationFailed("The picture came out as not-a-number; try another seed or a lower guidance.")
+        return _gradient(request)
+
+    def release(self, id: str) -> None:
+        self._prepared.pop(id, None)
+
+
+def _gradient(request: PictureRequest) -> Image:
+    """From one colour at the top left to another at the bottom right, both hashed from what the picture depends on."""
+    said = (
+        request.checkpoint.name,
+        request.prompt,
+        request.negative_prompt if request.is_guided else "",
+        request.steps,
+        request.guidance,
+        request.seed,
+        request.sampler,
+        request.spacing,
+    )
+    digest = np.frombuffer(hashlib.sha256(repr(said).encode()).digest(), dtype=np.uint8).astype(np.float64)
+    down = np.linspace(0, 0.5, request.height)[:, None, None]
+    across = np.linspace(0, 0.5, request.width)[None, :, None]
+    return np.rint(digest[:3] + (digest[3:6] - digest[:3]) * (down + across)).astype(np.uint8)

@@ -1,0 +1,31 @@
+"""DDIM, eta 0 (Song et al., arXiv:2010.02502)."""
+
+import numpy as np
+
+from easel.domain.sampling import Spacing
+from easel.engine.samplers import euler
+from easel.engine.samplers.schedule import CLEAN, Node, NoiseSchedule, node_at_alpha_bar
+from easel.engine.samplers.spacing import timesteps
+from easel.engine.samplers.table import Plan, first_order
+
+
+def plan(schedule: NoiseSchedule, steps: int, spacing: Spacing) -> Plan:
+    """As diffusers' DDIMScheduler, which has no Karras spacing: asked for it, the steps stand where Euler's would."""
+    if spacing is Spacing.KARRAS:
+        return euler.plan(schedule, steps, spacing)
+    way = schedule.timestep_spacing or "leading"
+    starts = np.round(timesteps(schedule.length, steps, way, schedule.steps_offset))
+    stride = schedule.length // steps
+    return Plan(
+        noise=1.0,
+        steps=tuple(
+            first_order(schedule.prediction, _node(schedule, int(start)), _node(schedule, int(start) - stride))
+            for start in starts
+        ),
+    )
+
+
+def _node(schedule: NoiseSchedule, timestep: int) -> Node:
+    if timestep < 0:
+        return CLEAN if schedule.ends_clean else node_at_alpha_bar(0, float(schedule.alpha_bars[0]))
+    return node_at_alpha_bar(timestep, float(schedule.alpha_bars[timestep]))

@@ -1,0 +1,115 @@
+"""Which pictures share the next network call. Plain data: no tensor is near.
+
+The order is by slack. A picture falls due when the engine has done STRETCH times the picture's own work since it came; its
+slack is the time until then less the work it still needs. The picture of least slack leads the tick, and others of its
+kind join in the same order while rows are free.
+
+So a short picture passes a long one, pictures of a length move forward in turns, and nobody starves: a due time never
+moves, so whoever waits becomes the most urgent at last. Time is counted in work done (pixels through the network), not
+in seconds: the same requests in the same order give the same ticks on any machine.
+
+At most `max_checkpoints` checkpoints have pictures under way at once. A picture of one more waits until one of those has
+none left, and as soon as that wait makes it late, no further picture of the others starts.
+"""
+
+from collections.abc import Iterable
+
+from easel.engine.batch import Batch, BatchKey, Refused, admit
+from easel.engine.request import Checkpoint
+from easel.engine.trajectory import Trajectory
+
+STRETCH = 3
+"""A picture may take three times as long as alone before it counts as late."""
+
+
+class Scheduler:
+    def __init__(self, *, max_rows: int, deterministic: bool, max_checkpoints: int) -> None:
+        """`deterministic`: one picture a call, so that the number of rows, and with it every bit, is the picture's own."""
+        if max_rows < 2:
+            raise ValueError(f"max_rows must be 2 or more, the rows of one guided picture, not {max_rows}")
+        if max_checkpoints < 1:
+            raise ValueError(f"max_checkpoints must be 1 or more, not {max_checkpoints}")
+        self._max_rows = max_rows
+        self._deterministic = deterministic
+        self._max_checkpoints = max_checkpoints
+        self._work_done = 0
+        self._pictures: dict[str, Trajectory] = {}
+        self._refused: dict[str, Refused] = {}
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def __contains__(self, id: object) -> bool:
+        return id in self._pictures
+
+    def add(self, picture: Trajectory) -> None:
+        picture.due = self._work_done + STRETCH * picture.work
+        self._pictures[picture.id] = picture
+
+    def remove(self, id: str) -> None:
+        self._pictures.pop(id, None)
+        self._refused.pop(id, None)
+
+    def why_waiting(self, id: str) -> str | None:
+        """Why the picture was not in the last tick; None when it was, or is not here."""
+        refused = self._refused.get(id)
+        return refused.reason if refused else None
+
+    def next_batch(self) -> Batch | None:
+        """The pictures of the next tick; None when there are none at all."""
+        self._refused.clear()
+        startable = self._startable(sorted(self._pictures.values(), key=self._urgency))
+        if not startable:
+            return None
+        return self._fill(startable)
+
+    def record(self, batch: Batch) -> None:
+        """The call of `batch` was made: its pictures are one step further."""
+        for picture in batch.pictures:
+            picture.done += 1
+            self._work_done += picture.work_per_call
+
+    def _urgency(self, picture: Trajectory) -> int:
+        """Slack, but for the time, which is the same for all. Equals keep the order in which they came."""
+        return picture.due - picture.work_left
+
+    def _startable(self, pictures: Iterable[Trajectory]) -> list[Trajectory]:
+        """Those of `pictures`, in order, whose checkpoint is under way or has room to be."""
+        pictures = list(pictures)
+        under_way = {picture.request.checkpoint for picture in pictures if picture.is_prepared}
+        opened = set(under_way)
+        someone_is_late = False
+        startable: list[Trajectory] = []
+        for picture in pictures:
+            checkpoint = picture.request.checkpoint
+            if picture.is_prepared:
+                startable.append(picture)
+            elif someone_is_late:
+                self._refused[picture.id] = Refused("a late picture waits for another checkpoint to be done")
+            elif checkpoint in opened or len(opened) < self._max_checkpoints:
+                opened.add(checkpoint)
+                startable.append(picture)
+            else:
+                self._refused[picture.id] = Refused(f"checkpoints under way: {_names(opened)}")
+                someone_is_late = self._slack(picture) < 0
+        return startable
+
+    def _slack(self, picture: Trajectory) -> int:
+        return picture.due - picture.work_left - self._work_done
+
+    def _fill(self, pictures: list[Trajectory]) -> Batch:
+        key = BatchKey.of(pictures[0])
+        rows_free = pictures[0].rows if self._deterministic else self._max_rows
+        chosen: list[Trajectory] = []
+        for picture in pictures:
+            refused = admit(key, rows_free, picture)
+            if refused:
+                self._refused[picture.id] = refused
+            else:
+                chosen.append(picture)
+                rows_free -= picture.rows
+        return Batch(key, tuple(chosen))
+
+
+def _names(checkpoints: set[Checkpoint]) -> str:
+    return ", ".join(sorted(checkpoint.name for checkpoint in checkpoints))

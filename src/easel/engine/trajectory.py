@@ -1,0 +1,55 @@
+"""One picture on its way from noise: what the scheduler must know of it. Its tensors are the runner's."""
+
+from dataclasses import dataclass, field
+
+from easel.engine.request import PictureRequest
+from easel.engine.samplers.table import Plan, Step
+
+
+@dataclass(slots=True, eq=False)
+class Trajectory:
+    """Plain data; one engine changes it, tick by tick."""
+
+    request: PictureRequest
+    plan: Plan
+    due: int = 0
+    """When the picture should be finished, by the scheduler's count of work."""
+    done: int = 0
+    """Network calls behind it."""
+    is_prepared: bool = False
+    notes: list[str] = field(default_factory=list[str])
+
+    @property
+    def id(self) -> str:
+        return self.request.id
+
+    @property
+    def rows(self) -> int:
+        return 2 if self.request.is_guided else 1
+
+    @property
+    def step(self) -> Step:
+        """The step that the next network call is for."""
+        return self.plan.steps[self.done]
+
+    @property
+    def is_done(self) -> bool:
+        return self.done == len(self.plan.steps)
+
+    @property
+    def steps_done(self) -> int:
+        """In the request's count: a solver of two calls a step moves on at every other call."""
+        return self.done * self.request.steps // len(self.plan.steps)
+
+    @property
+    def work_per_call(self) -> int:
+        """Pixels that the network sees, which its time grows with."""
+        return self.rows * self.request.width * self.request.height
+
+    @property
+    def work(self) -> int:
+        return self.work_per_call * len(self.plan.steps)
+
+    @property
+    def work_left(self) -> int:
+        return self.work_per_call * (len(self.plan.steps) - self.done)
