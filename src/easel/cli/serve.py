@@ -12,7 +12,9 @@ from typing import Annotated
 from urllib.error import URLError
 from urllib.request import urlopen
 
+import structlog
 from cyclopts import Parameter
+from sqlalchemy.exc import OperationalError
 
 from easel.accounts.owner import ensure_owner, ensure_owner_key
 from easel.accounts.sign_in import create_sign_in_token
@@ -23,6 +25,8 @@ from easel.generations.recover import take_back
 from easel.jobs.workers import list_workers
 from easel.kit import ids, logs
 from easel.settings import Settings
+
+log = structlog.get_logger()
 
 SIGN_IN_LIFETIME = timedelta(hours=24)
 
@@ -52,7 +56,7 @@ def serve(
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: supervisor.request_stop())
         try:
-            supervisor.run(until=lambda: _is_ready(settings, installation, workers))
+            supervisor.run(until=lambda: _is_ready(settings, installation, names))
             if not supervisor.stopping:
                 _greet(settings, installation)
             supervisor.run()
@@ -71,8 +75,11 @@ class _Name:
 
 
 def _take_back(installation: Installation, worker_id: str) -> None:
-    with installation.database.transaction() as session:
-        take_back(session, installation.clock, worker_id)
+    try:
+        with installation.database.transaction() as session:
+            take_back(session, installation.clock, worker_id)
+    except OperationalError:
+        log.warning("database is away; the leases of the worker will run out", worker=worker_id)
 
 
 def _environment(settings: Settings, installation: Installation) -> dict[str, str]:
@@ -83,7 +90,7 @@ def _environment(settings: Settings, installation: Installation) -> dict[str, st
     }
 
 
-def _is_ready(settings: Settings, installation: Installation, workers: int) -> bool:
+def _is_ready(settings: Settings, installation: Installation, workers: list[_Name]) -> bool:
     """Whether the gateway answers and every worker has reported."""
     try:
         with urlopen(f"http://{_local_address(settings)}/readyz", timeout=1):
@@ -91,7 +98,8 @@ def _is_ready(settings: Settings, installation: Installation, workers: int) -> b
     except (URLError, OSError):
         return False
     with installation.database.transaction() as session:
-        return len(list_workers(session)) >= workers
+        reported = {worker.id for worker in list_workers(session)}
+    return all(name.current in reported for name in workers)
 
 
 def _greet(settings: Settings, installation: Installation) -> None:
@@ -119,7 +127,7 @@ def _only_one(data: Path) -> Generator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Conflict(
-                f"Another `easel serve` already uses the data folder {data}; stop it, or set EASEL_DATA to another folder."
+                f"Another `easel serve` uses the data folder {data}; stop it, or set EASEL_DATA to another folder."
             ) from None
         yield
 
@@ -132,5 +140,5 @@ def _check_port(settings: Settings) -> None:
             probe.bind((settings.host, settings.port))
         except OSError as error:
             raise Unavailable(
-                f"Cannot listen on {settings.host} port {settings.port} ({error.strerror}); choose another with PORT=8001."
+                f"Cannot listen on {settings.host} port {settings.port} ({error.strerror}); choose another with PORT."
             ) from None

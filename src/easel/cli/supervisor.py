@@ -17,7 +17,7 @@ LONGEST_PAUSE = 10.0
 
 @dataclass
 class Child:
-    """One process of a supervised kind. `arguments` is asked at every start, so that each life has a name of its own."""
+    """A supervised process. `arguments` is asked at every start, so that each life may have a name of its own."""
 
     name: str
     arguments: Callable[[], list[str]]
@@ -76,8 +76,8 @@ class Supervisor:
             child.start_at = time.monotonic() + child.pause
 
     def _start(self, child: Child) -> None:
-        # A session of its own: Ctrl-C reaches the supervisor alone, which then stops all in order. The open standard input is
-        # how a child notices that its supervisor is gone.
+        # A session of its own: Ctrl-C reaches the supervisor alone, which then stops all in order. The open standard
+        # input is how a child notices that its supervisor is gone.
         child.process = subprocess.Popen(
             [sys.executable, "-m", "easel", *child.arguments(), "--supervised"],
             env=self._environment,
