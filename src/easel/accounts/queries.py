@@ -20,6 +20,11 @@ def get_account(session: Session, account_id: int) -> Account:
     return account
 
 
+def lock_account(session: Session, account_id: int) -> None:
+    """Whoever else locks this account waits until the caller's transaction ends. Rows may still refer to it."""
+    session.execute(select(Account.id).filter_by(id=account_id).with_for_update(key_share=True))
+
+
 def find_account(session: Session, name_or_email: str) -> Account:
     """The account of that name, email or number. Raises NotFound for none, Conflict for a name that several have."""
     if re.fullmatch(r"[0-9]{1,18}", name_or_email):

@@ -35,6 +35,7 @@ def serve(
     *,
     workers: Annotated[int, Parameter(help="How many drawing processes to run; 0 for a gateway alone.")] = 1,
     fake: Annotated[bool, Parameter(help="Workers draw test cards instead of using a network.")] = False,
+    fake_step_seconds: Annotated[float, Parameter(help="How long a step of a test card takes.")] = 0.01,
 ) -> None:
     """Start the database, the gateway and the workers, and keep them running until Ctrl-C or SIGTERM."""
     settings = Settings()
@@ -42,7 +43,7 @@ def serve(
     with _only_one(settings.data), open_installation(settings, owns_server=True) as installation:
         _check_port(settings)
         names = [_Name() for _ in range(workers)]
-        worker_options = ["--fake"] if fake else []
+        worker_options = ["--fake", "--fake-step-seconds", str(fake_step_seconds)] if fake else []
         children = [Child("gateway", lambda: ["gateway"])]
         children += [
             Child(

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -20,7 +21,7 @@ def worker(
     fake: Annotated[
         bool, Parameter(help="Draw test cards instead of using a network, for trying out a fleet.")
     ] = False,
-    fake_tick_seconds: Annotated[float, Parameter(help="How long a step of a test card takes.")] = 0.01,
+    fake_step_seconds: Annotated[float, Parameter(help="How long a step of a test card takes.")] = 0.01,
     supervised: Annotated[bool, Parameter(show=False)] = False,
 ) -> None:
     """Draw what is queued, until stopped."""
@@ -30,7 +31,7 @@ def worker(
         stop_with_parent()
     from easel.worker.worker import Worker
 
-    engine, device = _fake_engine(fake_tick_seconds) if fake else _torch_engine(settings)
+    engine, resident, device = _fake_engine(fake_step_seconds) if fake else _torch_engine(settings)
     with open_installation(settings) as installation:
         drawing = Worker(
             id or f"{socket.gethostname()}-{os.getpid()}-{ids.new_token(48)}",
@@ -42,23 +43,24 @@ def worker(
             lease=timedelta(seconds=settings.lease_seconds),
             capacity=4 if device == "cpu" else 16,
             device=device,
+            resident=resident,
         )
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: drawing.stop())
         drawing.run()
 
 
-def _torch_engine(settings: Settings) -> tuple[Any, str]:
+def _torch_engine(settings: Settings) -> tuple[Any, Callable[[], Sequence[str]], str]:
     from easel.engine.engine import Engine
     from easel.engine.runner import TorchRunner
 
     runner = TorchRunner(threads=settings.threads)
     deterministic = settings.deterministic if settings.deterministic is not None else runner.device == "cpu"
-    return Engine(runner, deterministic=deterministic), runner.device
+    return Engine(runner, deterministic=deterministic), runner.resident, runner.device
 
 
-def _fake_engine(tick_seconds: float) -> tuple[Any, str]:
+def _fake_engine(seconds_per_step: float) -> tuple[Any, Callable[[], Sequence[str]], str]:
     from easel.engine.engine import Engine
     from easel.engine.fake import FakeRunner
 
-    return Engine(FakeRunner(tick_seconds=tick_seconds)), "fake"
+    return Engine(FakeRunner(seconds_per_call=seconds_per_step)), tuple, "fake"

@@ -7,6 +7,7 @@
     ├── NotAllowed              the key is good, the act is not open to it
     ├── NotFound                no such thing for this account
     ├── NotEnoughCredit         the wallet cannot cover the request
+    ├── QuotaUsedUp             the plan's pictures of the day are drawn
     ├── Conflict                the thing has moved on
     ├── TooManyQueued           the plan's queue is full
     ├── Unavailable             a part of the installation is down
@@ -76,6 +77,12 @@ class NotFound(DomainError):
 
 class NotEnoughCredit(DomainError):
     """The wallet cannot cover this request."""
+
+    kind = Kind.PAYMENT_REQUIRED
+
+
+class QuotaUsedUp(DomainError):
+    """The plan's number of pictures for the day is used up."""
 
     kind = Kind.PAYMENT_REQUIRED
 

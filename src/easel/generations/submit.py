@@ -1,8 +1,10 @@
 """Accept a request: resolve, check, quote, hold, write the order and its job. One transaction."""
 
 import secrets
+from datetime import datetime
 from typing import Any
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from easel.accounts.queries import lock_account
@@ -12,11 +14,13 @@ from easel.billing.plans import Plan, plan_named
 from easel.billing.pricing import quote
 from easel.catalogue.limits import resolve
 from easel.catalogue.queries import find_model
-from easel.domain.errors import TooManyQueued
+from easel.domain.errors import QuotaUsedUp, TooManyQueued
 from easel.domain.request import SEED_LIMIT, GenerationDraft
 from easel.generations.events import announce
 from easel.generations.tables import Generation
 from easel.jobs import queue
+from easel.jobs.states import JobState
+from easel.jobs.tables import Job
 from easel.kit.clock import Clock
 from easel.kit.ids import new_uuid
 from easel.webhooks.outbox import check_url
@@ -51,8 +55,9 @@ def submit(
     # Two submits of one account stand in line here; otherwise both could see the last free place in the queue.
     lock_account(session, account.id)
     check_queue(session, account.id, plan)
-    price = quote(plan, model.price, request.samples)
     now = clock.now()
+    check_quota(session, account.id, plan, request.samples, now)
+    price = quote(plan, model.price, request.samples)
     uuid = new_uuid()
     hold_id = ledger.hold(session, clock, account.id, price.total, key=f"hold:{uuid}")
     generation = Generation(
@@ -89,6 +94,27 @@ def check_queue(session: Session, account_id: int, plan: Plan) -> None:
     """Raises TooManyQueued when the plan's queue is full."""
     if queue.count_unfinished(session, account_id) >= plan.queue_limit:
         raise TooManyQueued(plan.queue_limit, RETRY_AFTER_SECONDS)
+
+
+def check_quota(session: Session, account_id: int, plan: Plan, samples: int, now: datetime) -> None:
+    """Raises QuotaUsedUp when the plan gives a number of pictures a day (UTC) and too few are left of it."""
+    if plan.daily_pictures is None:
+        return
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    left = plan.daily_pictures - count_pictures(session, account_id, midnight)
+    if samples > left:
+        raise QuotaUsedUp(
+            f"The {plan.title} plan draws {plan.daily_pictures} pictures a day and {max(left, 0)} are left of them; "
+            "ask again after midnight UTC, or change to another plan."
+        )
+
+
+def count_pictures(session: Session, account_id: int, since: datetime) -> int:
+    """How many pictures the account has asked for since then, but for those that failed or were cancelled."""
+    samples = Generation.request["samples"].as_integer()
+    ours = select(func.sum(samples)).join(Job, (Job.kind == GENERATE) & (Job.subject_id == Generation.id))
+    ours = ours.where(Generation.account_id == account_id, Generation.created_at >= since)
+    return session.scalar(ours.where(Job.state.not_in([JobState.FAILED, JobState.CANCELLED]))) or 0
 
 
 def new_seed() -> int:

@@ -8,7 +8,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Protocol
 
@@ -51,7 +51,8 @@ class Desk(Protocol):
         """Ids of the jobs in hand."""
         ...
 
-    def resident(self) -> Sequence[str]:
+    @property
+    def resident(self) -> Callable[[], Sequence[str]]:
         """Model ids whose weights are loaded."""
         ...
 

@@ -2,7 +2,7 @@
 
 import queue as queues
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 
@@ -12,7 +12,8 @@ from easel.artifacts.blobs import BlobStore
 from easel.artifacts.links import LinkSigner
 from easel.db.session import Database
 from easel.domain.errors import DomainError
-from easel.engine.engine import Engine, Failed, Finished, Progress
+from easel.engine.engine import Engine
+from easel.engine.events import Event, Failed, Finished, Progress
 from easel.generations.cancel import confirm_cancelled
 from easel.generations.recover import hand_back
 from easel.jobs import workers
@@ -42,13 +43,15 @@ class Worker:
         lease: timedelta,
         capacity: int,
         device: str,
+        resident: Callable[[], Sequence[str]] = tuple,
     ) -> None:
-        """`capacity`: how many generations may be in hand at once."""
+        """`capacity`: how many generations may be in hand at once. `resident`: names of the checkpoints in memory."""
         self._worker_id = worker_id
         self._engine = engine
         self._database = database
         self._clock = clock
         self._capacity = capacity
+        self.resident = resident
         self._delivery = Delivery(database, clock, blobs, links)
         self._clerk = Clerk(worker_id, database=database, clock=clock, lease=lease, device=device, desk=self)
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="deliver")
@@ -94,7 +97,7 @@ class Worker:
         except DomainError as refusal:
             self._give_up(assignment, str(refusal))
 
-    def _handle(self, event: Progress | Finished | Failed) -> None:
+    def _handle(self, event: Event) -> None:
         job_id, index = job_and_index(event.id)
         assignment = self._in_hand.get(job_id)
         if assignment is None:
@@ -178,9 +181,6 @@ class Worker:
     def held(self) -> list[int]:
         with self._lock:
             return list(self._in_hand)
-
-    def resident(self) -> Sequence[str]:
-        return self._engine.resident()
 
     def take_progress(self) -> list[dict[str, int]]:
         with self._lock:
