@@ -1,0 +1,99 @@
+"""The cache: pictures as latents and captions as text states, computed once, in shards of a thousand.
+
+The encoders are frozen by now, so a training step only has to run the denoiser. Shards may be added while training
+runs; the trainer looks for new ones whenever it saves a checkpoint.
+"""
+
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from easel.train import text_encoder, world
+from easel.train import tokenizer as tokens
+from easel.train.autoencoder import pictures
+from easel.train.captions import caption
+from easel.train.checkpoint import write_json
+from easel.train.parallel import launch
+
+SHARD = 1000
+CAPTIONS = 3
+
+
+def make(out: Path, autoencoder: Path, encoder: Path, shards: int, *, resolution: int = 128, processes: int = 1, first: int = 0) -> None:
+    """Write the shards that are still missing. Shard i holds the scenes of seeds i*1000 to i*1000+999."""
+    launch(_make, processes, out, autoencoder, encoder, shards, resolution, first)
+
+
+@torch.no_grad()
+def _make(rank: int, processes: int, out: Path, autoencoder: Path, encoder: Path, shards: int, resolution: int, first: int) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)
+    vae = AutoencoderKL.from_pretrained(autoencoder)
+    text = CLIPTextModel.from_pretrained(encoder)
+    vocabulary = CLIPTokenizer.from_pretrained(encoder / "tokenizer")
+    if rank == 0:
+        empty = text_encoder.embed(text, torch.tensor(tokens.encode(vocabulary, [""])))[0]
+        np.save(out / "empty.npy", empty.half().numpy())
+        write_json(out / "cache.json", {"resolution": resolution, "captions": CAPTIONS, "scaling_factor": vae.config.scaling_factor})
+    for shard in range(first + rank, first + shards, processes):
+        path = out / f"{shard:05d}.latents.npy"
+        if path.exists():
+            continue
+        seeds = list(range(shard * SHARD, (shard + 1) * SHARD))
+        latents = [vae.encode(pictures(seeds[i : i + 20], resolution)).latent_dist.mode() for i in range(0, SHARD, 20)]
+        rng = random.Random(f"captions {shard}")
+        said = [caption(world.scene(seed), rng).text for seed in seeds for _ in range(CAPTIONS)]
+        ids = torch.tensor(tokens.encode(vocabulary, said))
+        states = torch.cat([text_encoder.embed(text, ids[i : i + 100]).half() for i in range(0, len(ids), 100)])
+        np.save(out / f"{shard:05d}.states.npy", states.view(SHARD, CAPTIONS, *states.shape[1:]).numpy())
+        # The latents come last: a shard without them is not yet there.
+        partial = out / f"{shard:05d}.partial.npy"
+        np.save(partial, (torch.cat(latents) * vae.config.scaling_factor).half().numpy())
+        partial.rename(path)
+
+
+@dataclass
+class Batch:
+    latents: torch.Tensor
+    states: torch.Tensor  # (rows, LENGTH, WIDTH): the caption's, or the empty caption's
+
+
+class Cache:
+    """Read-only and memory-mapped: the operating system keeps what is used."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.empty = torch.from_numpy(np.load(folder / "empty.npy")).float()
+        self.latents: list[np.ndarray] = []
+        self.states: list[np.ndarray] = []
+
+    def shape(self) -> tuple[int, int]:
+        """Latent channels and text width."""
+        self.grow(1)
+        return self.latents[0].shape[1], self.empty.shape[1]
+
+    def grow(self, limit: int | None = None) -> int:
+        """Take in the shards found, at most `limit` (the number that a resumed run had). Returns how many there are."""
+        names = sorted(self.folder.glob("*.latents.npy"))[:limit]
+        for path in names[len(self.latents) :]:
+            self.latents.append(np.load(path, mmap_mode="r"))
+            self.states.append(np.load(str(path).replace("latents", "states"), mmap_mode="r"))
+        if not self.latents:
+            raise FileNotFoundError(f"There are no pictures in {self.folder}: run `easel train cache` first.")
+        return len(self.latents)
+
+    def batch(self, rows: int, dropout: float, rng: np.random.Generator) -> Batch:
+        """Any pictures with any of their captions; a share of the captions is dropped, which guidance needs."""
+        latents, states = [], []
+        for number in rng.integers(0, len(self.latents) * SHARD, rows):
+            shard, row = divmod(int(number), SHARD)
+            latents.append(torch.from_numpy(np.array(self.latents[shard][row])))
+            which = int(rng.integers(0, CAPTIONS))
+            dropped = rng.random() < dropout
+            states.append(self.empty if dropped else torch.from_numpy(np.array(self.states[shard][row, which])).float())
+        return Batch(torch.stack(latents).float(), torch.stack(states))

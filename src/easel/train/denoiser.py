@@ -1,0 +1,182 @@
+"""The denoiser: a diffusers UNet2DConditionModel trained on cached latents with the plain v-objective.
+
+Arguments, network, data, schedule, loop, last numbers: this script reads from top to bottom. A run is a folder; it can
+be killed at any time and resumed, and then it goes on to the same losses.
+"""
+
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from diffusers import UNet2DConditionModel
+from tqdm import tqdm
+
+from easel.train import checkpoint, parallel, schedule
+from easel.train.data import Cache
+from easel.train.ema import Average
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a run. It is saved in the checkpoint, and the model card quotes it."""
+
+    minutes: float = 90.0  # how long to train in all (resumed parts included); the learning rate's end follows from it
+    steps: int = -1  # a number of steps instead of minutes, where -1 means: go by the clock
+    batch: int = 48  # over all processes
+    processes: int = 1
+    rate: float = 1.5e-3
+    warmup: int = 200  # steps
+    decay_from: float = 0.7  # share of the run after which the rate falls in a straight line
+    floor: float = 0.02  # of the rate, at the end
+    dropout: float = 0.1  # captions replaced by the empty one
+    average: float = 0.999  # decay of the averaged weights
+    seed: int = 1
+    save_minutes: float = 4.0
+    channels: tuple[int, ...] = (48, 96, 128)
+    layers: int = 1
+    resolution: int = 128
+    device: str = "cpu"
+
+
+def build(recipe: Recipe, latent_channels: int, text_width: int) -> UNet2DConditionModel:
+    """Attention on the inner levels only. Two things help a small network to heed a caption at once:
+
+    the caption is also pooled into the time embedding (`addition_embed_type="text"`), and that embedding scales as well
+    as shifts every residual block (Dhariwal and Nichol 2021, arXiv:2105.05233, section 3).
+    """
+    inner = len(recipe.channels) - 1
+    network = UNet2DConditionModel(
+        sample_size=recipe.resolution // 8, in_channels=latent_channels, out_channels=latent_channels,
+        block_out_channels=recipe.channels, layers_per_block=recipe.layers,
+        down_block_types=("DownBlock2D",) + ("CrossAttnDownBlock2D",) * inner,
+        up_block_types=("CrossAttnUpBlock2D",) * inner + ("UpBlock2D",),
+        attention_head_dim=[max(1, width // 32) for width in recipe.channels],  # diffusers' name for the number of heads
+        cross_attention_dim=text_width, use_linear_projection=True, norm_num_groups=16,
+        addition_embed_type="text", addition_embed_type_num_heads=4, time_embedding_dim=256, resnet_time_scale_shift="scale_shift",
+    )  # fmt: skip
+    with torch.no_grad():  # every residual branch starts silent, and so does the output
+        for name, module in network.named_modules():
+            if name.endswith(("conv2", "proj_out")) or name == "conv_out":
+                module.weight.zero_()
+                module.bias.zero_()
+    return network
+
+
+def train(out: Path, cache: Path, recipe: Recipe, *, resume: bool = False, start_from: Path | None = None) -> None:
+    """Train in the folder `out`. `start_from` is another run's folder whose averaged weights this one begins with
+    (the second stage of resolution begins where the first one ended)."""
+    parallel.launch(_train, recipe.processes, out, cache, recipe, resume, start_from)
+
+
+def learning_rate(recipe: Recipe, step: int, done: float) -> float:
+    """Warm-up, then constant, then a straight line down (`done` is the share of the run that is over)."""
+    falling = max(0.0, (done - recipe.decay_from) / (1 - recipe.decay_from))
+    return recipe.rate * min(1.0, (step + 1) / recipe.warmup) * (1 - (1 - recipe.floor) * min(1.0, falling))
+
+
+def _train(rank: int, processes: int, out: Path, cache_folder: Path, recipe: Recipe, resume: bool, start_from: Path | None) -> None:
+    device = torch.device(recipe.device)
+    rows = recipe.batch // processes
+    if rows * processes != recipe.batch:
+        raise ValueError(f"A batch of {recipe.batch} cannot be split evenly over {processes} processes.")
+
+    # Data and network
+    cache = Cache(cache_folder)
+    torch.manual_seed(recipe.seed)
+    latent_channels, text_width = cache.shape()
+    network = build(recipe, latent_channels, text_width).to(device)
+    if start_from is not None:
+        network.load_state_dict(checkpoint.load(start_from / "checkpoint.pt")["average"])
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=recipe.rate, betas=(0.9, 0.98), weight_decay=0.01)
+    average = Average(network, recipe.average)
+    alpha, sigma = (table.to(device)[:, None, None, None] for table in schedule.tables())
+
+    # Where the run stands
+    loop: dict[str, Any] = {"step": 0, "samples": 0, "seconds": 0.0, "shards": 0, "loss": None}
+    if resume:
+        state = checkpoint.load(out / "checkpoint.pt")
+        network.load_state_dict(state["network"])
+        average.load_state_dict(state["average"], state["loop"]["step"])
+        optimizer.load_state_dict(state["optimizer"])
+        loop = dict(state["loop"])
+    loop["shards"] = int(parallel.share(cache.grow(loop["shards"] or None), processes))
+    cache.grow(loop["shards"])
+
+    bar = tqdm(total=recipe.steps if recipe.steps > 0 else None, initial=loop["step"], disable=rank > 0, mininterval=30, unit="step")
+    earlier, began, saved = loop["seconds"], time.monotonic(), time.monotonic()
+    while True:
+        now = parallel.share(time.monotonic() - began, processes)
+        loop["seconds"] = earlier + now
+        done = loop["step"] / recipe.steps if recipe.steps > 0 else loop["seconds"] / 60 / recipe.minutes
+        over = done >= 1
+        if over or parallel.share(time.monotonic() - saved, processes) > 60 * recipe.save_minutes:
+            saved = time.monotonic()
+            # New shards count from here on, in all processes alike, and a resumed run finds the number in its checkpoint.
+            if not over:
+                loop["shards"] = int(parallel.share(cache.grow(), processes))
+                cache.grow(loop["shards"])
+            if rank == 0:
+                _save(out, network, average, optimizer, recipe, loop, latent_channels, text_width)
+        if over:
+            break
+
+        # ------------------------------------------------------------------------------------------------ one step
+        # Everything random is a function of (seed, step, rank), so that a resumed run draws what it would have drawn.
+        draw = np.random.default_rng((recipe.seed, loop["step"], rank))
+        torch_draw = torch.Generator().manual_seed(int(draw.integers(2**62)))
+        batch = cache.batch(rows, recipe.dropout, draw)
+        times = schedule.stratified_times(rows, torch_draw)
+        noise = torch.randn(batch.latents.shape, generator=torch_draw).to(device)
+        latents, states, times = batch.latents.to(device), batch.states.to(device), times.to(device)
+        a, s = alpha[times], sigma[times]
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            made = network(a * latents + s * noise, times, states).sample
+        loss = (made.float() - (a * noise - s * latents)).square().mean()
+        loss.backward()
+        parallel.average_gradients(parameters, processes)
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        rate = learning_rate(recipe, loop["step"], done)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        average.update(network)
+        # ---------------------------------------------------------------------------------------------------------
+
+        loop["step"] += 1
+        loop["samples"] += recipe.batch
+        value = loss.item()
+        loop["loss"] = value if loop["loss"] is None else 0.99 * loop["loss"] + 0.01 * value
+        bar.update()
+        if loop["step"] % 50 == 0 or 0 < recipe.steps <= 100:
+            shown = parallel.mean(value, processes)
+            smooth = parallel.mean(loop["loss"], processes)
+            if rank == 0:
+                bar.set_postfix(loss=f"{smooth:.4f}")
+                checkpoint.append_log(out / "log.jsonl", {
+                    "step": loop["step"], "samples": loop["samples"], "minutes": loop["seconds"] / 60, "loss": shown,
+                    "smooth": smooth, "rate": rate, "shards": loop["shards"],
+                })  # fmt: skip
+    bar.close()
+    if rank == 0:
+        print(f"denoiser: {loop['step']} steps, {loop['samples']} samples, {loop['seconds'] / 60:.1f} minutes, smoothed loss {loop['loss']:.4f}")
+
+
+def _save(out: Path, network: UNet2DConditionModel, average: Average, optimizer: torch.optim.Optimizer, recipe: Recipe,
+          loop: dict[str, Any], latent_channels: int, text_width: int) -> None:  # fmt: skip
+    checkpoint.save(out / "checkpoint.pt", {
+        "network": network.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict(),
+        "recipe": asdict(recipe), "loop": dict(loop), "shape": {"latent_channels": latent_channels, "text_width": text_width},
+    })  # fmt: skip
+
+
+def load_average(run: Path) -> tuple[UNet2DConditionModel, dict[str, Any]]:
+    """The averaged network of a run, and its whole checkpoint."""
+    state = checkpoint.load(run / "checkpoint.pt")
+    network = build(Recipe(**state["recipe"]), **state["shape"])
+    network.load_state_dict(state["average"])
+    return network, state

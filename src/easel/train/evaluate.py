@@ -1,0 +1,134 @@
+"""Does the model draw what it is asked for? Held-out prompts, a classical detector, a strict judgement.
+
+The categories are GenEval's (Ghosh et al. 2023, arXiv:2310.11513) and background. In each of them a picture is right
+only if every object is there in its shape and colour, nothing else is there, and relation and background are right.
+Prompts are framed and related in words that training never used; half of the single objects and all of the colour
+attributions hold a combination of shape and colour that was never drawn.
+"""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from easel.train import detector, world
+from easel.train.captions import ATTRIBUTES, caption
+from easel.train.world import HELD_OUT, Scene
+
+FIRST_SEED: Final = 5_000_000
+CATEGORIES: Final = ("single object", "colour", "counting", "two objects", "position", "colour attribution", "background")
+MIXES: Final[dict[str, world.Mix]] = {
+    "single object": {"single": 1}, "colour": {"single": 1}, "background": {"single": 1}, "counting": {"count": 1},
+    "two objects": {"pair": 1}, "position": {"pair": 1}, "colour attribution": {"pair": 1},
+}  # fmt: skip
+Draw = Callable[[list[str], list[int]], list[np.ndarray]]  # prompts and seeds to pictures
+
+
+@dataclass(frozen=True)
+class Prompt:
+    category: str
+    text: str
+    scene: Scene
+    related: bool  # the text says where the two objects are
+    seed: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    right: bool
+    why: str
+
+
+def prompts(category: str, count: int) -> Iterator[Prompt]:
+    """The first `count` prompts of a category: always the same ones."""
+    rng = random.Random(f"prompts for {category}")
+    seed = FIRST_SEED
+    while count:
+        seed += 1
+        scene = world.scene(seed, mix=MIXES[category], held_out=True)
+        said = caption(scene, rng, held_out=True)
+        related = said.attributes[list(ATTRIBUTES).index("axis")] > 0
+        if _belongs(category, scene, related, said.attributes[list(ATTRIBUTES).index("background")]):
+            count -= 1
+            yield Prompt(category, said.text, scene, related, seed)
+
+
+def _belongs(category: str, scene: Scene, related: bool, background: int) -> bool:
+    never_drawn = any((thing.shape, thing.colour) in HELD_OUT for thing in scene.things)
+    if background > len(world.COLOURS):  # a background that the prompt leaves open cannot be judged
+        return False
+    return {
+        "single object": scene.background == "white" and not never_drawn,
+        "colour": scene.background == "white" and never_drawn,
+        "counting": not never_drawn,
+        "two objects": not related and not never_drawn,
+        "position": related and not never_drawn,
+        "colour attribution": never_drawn,
+        "background": scene.background != "white" and not never_drawn,
+    }[category]
+
+
+def judge(picture: np.ndarray, scene: Scene, related: bool) -> Verdict:
+    seen = detector.detect(picture)
+    if seen.background != scene.background:
+        return Verdict(False, f"background {seen.background} instead of {scene.background}")
+    if len(seen.objects) != len(scene.things):
+        return Verdict(False, f"{len(seen.objects)} objects instead of {len(scene.things)}")
+    wanted = sorted((thing.shape, thing.colour) for thing in scene.things)
+    got = sorted((thing.shape or "?", thing.colour or "?") for thing in seen.objects)
+    if wanted != got:
+        return Verdict(False, f"{', '.join(f'{c} {s}' for s, c in got)} instead of {', '.join(f'{c} {s}' for s, c in wanted)}")
+    if related:
+        first, second = scene.things
+        places = {(thing.shape, thing.colour): thing for thing in seen.objects}
+        a, b = places[first.shape, first.colour], places[second.shape, second.colour]
+        along, across = (b.x - a.x, b.y - a.y) if scene.axis == "horizontal" else (b.y - a.y, b.x - a.x)
+        if along < 0.1 or along < abs(across):
+            return Verdict(False, f"not {scene.axis} in the order asked for")
+    return Verdict(True, "")
+
+
+def ceiling(count: int, resolution: int) -> dict[str, float]:
+    """The detector's own accuracy: the same prompts, answered by true drawings."""
+    scores = {}
+    for category in CATEGORIES:
+        asked = list(prompts(category, count))
+        scores[category] = sum(judge(world.draw(p.scene, resolution), p.scene, p.related).right for p in asked) / count
+    return scores | {"overall": sum(scores.values()) / len(scores)}
+
+
+def evaluate(draw: Draw, count: int, *, batch: int = 10) -> dict[str, Any]:
+    """Scores per category, and what went wrong with each picture that is not right."""
+    scores: dict[str, float] = {}
+    failures: list[dict[str, str]] = []
+    for category in CATEGORIES:
+        asked = list(prompts(category, count))
+        right = 0
+        for i in range(0, count, batch):
+            some = asked[i : i + batch]
+            for p, picture in zip(some, draw([p.text for p in some], [p.seed for p in some]), strict=True):
+                verdict = judge(picture, p.scene, p.related)
+                right += verdict.right
+                if not verdict.right:
+                    failures.append({"category": category, "prompt": p.text, "why": verdict.why})
+        scores[category] = right / count
+    return {"scores": scores | {"overall": sum(scores.values()) / len(scores)}, "prompts_each": count, "failures": failures}
+
+
+def from_pipeline(folder: Path, *, steps: int = 25, guidance: float = 4.0) -> Draw:
+    """Draw with the exported folder, through diffusers' own pipeline: what is judged is what is shipped."""
+    import torch
+    from diffusers import StableDiffusionPipeline
+
+    pipeline = StableDiffusionPipeline.from_pretrained(folder, safety_checker=None, dtype=torch.float32)
+    pipeline.set_progress_bar_config(disable=True)
+
+    def draw(texts: list[str], seeds: list[int]) -> list[np.ndarray]:
+        noise = [torch.Generator().manual_seed(seed) for seed in seeds]
+        made = pipeline(texts, num_inference_steps=steps, guidance_scale=guidance, generator=noise, output_type="np").images
+        return [(picture * 255).round().astype(np.uint8) for picture in made]
+
+    return draw
