@@ -1,0 +1,60 @@
+"""The HTTP door: every route, and one way from an error to an answer."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from easel import __version__
+from easel.domain.errors import DomainError
+from easel.gateway import errors
+from easel.gateway.dialects.modelslab.routes import answer_error, modelslab_router
+from easel.gateway.errors import refusal_of
+from easel.gateway.files import files_router
+from easel.gateway.health import health_router
+from easel.gateway.limits import LimitBody
+from easel.gateway.middleware import Journal, OpenToBrowsers, SecurityHeaders, TidyPath
+from easel.gateway.services import Services
+
+
+def create_app(services: Services) -> FastAPI:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        await services.hub.start()
+        yield
+        await services.hub.stop()
+
+    # FastAPI's own documentation pages load their scripts from another host.
+    app = FastAPI(title="Easel", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.include_router(health_router(services))
+    app.include_router(files_router(services))
+    app.include_router(modelslab_router(services))
+    _answer_errors(app)
+    # The last one added is the first to see a request.
+    app.add_middleware(LimitBody)
+    app.add_middleware(Journal, answer=answer)
+    app.add_middleware(OpenToBrowsers)
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(TidyPath)
+    return app
+
+
+def answer(request: Request, error: Exception) -> Response:
+    """Every error leaves through here, in the shape of the dialect whose path was called."""
+    shape = answer_error if request.url.path.startswith(("/api/", "/files/")) else errors.plain
+    return shape(request, refusal_of(error))
+
+
+def _answer_errors(app: FastAPI) -> None:
+    async def handle(request: Request, error: Exception) -> Response:
+        return answer(request, error)
+
+    expected = (DomainError, HTTPException, RequestValidationError, OperationalError, InterfaceError, PoolTimeout)
+    for kind in expected:
+        app.add_exception_handler(kind, handle)

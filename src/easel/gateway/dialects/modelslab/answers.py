@@ -1,0 +1,303 @@
+"""Every shape that is answered, with its keys in the order in which the original sends them.
+
+`message` and `messege` are one text in two spellings, because clients read either. Numbers are numbers, switches are
+yes or no, and `output` of a request that is not done is empty: clients take a filled one for the end.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final, Literal, NotRequired
+
+from typing_extensions import TypedDict  # pydantic cannot describe typing.TypedDict before Python 3.12
+
+from easel.artifacts.links import LinkSigner
+from easel.catalogue.tables import Model
+from easel.domain.request import GenerationRequest
+from easel.domain.sampling import Spacing
+from easel.gateway.dialects.modelslab.schedulers import is_stochastic_sampler, wire_name
+from easel.gateway.dialects.modelslab.schemas import Text2Img
+from easel.gateway.errors import Refusal
+from easel.gateway.files import AS_TEXT
+from easel.generations.queries import GenerationView
+from easel.jobs.states import JobState
+
+TEMPORARY: Final = timedelta(hours=24)
+
+TIP_DONE: Final = "Send the seed from meta again and you get this very picture again."
+TIP_WAIT: Final = "Pictures are drawn in the order they were asked for; fetch_result says when this one is there."
+TIP_UNKNOWN: Final = "Check the id, and that the key belongs to the account that made the request."
+TIP_CANCELLED: Final = "The request was cancelled; nothing was charged."
+TIP_FAILED: Final = "Nothing was charged."
+
+HINTS: Final = (
+    "1. Make sure you are passing Content-Type: application/json in header. "
+    "2. Make sure you are doing POST request with valid JSON. "
+    "3. Make sure your JSON does not have error, use jsonlint to validate json array."
+)
+KEY_HINT: Final = " 4. Make sure you have valid API key."
+
+
+class Success(TypedDict):
+    status: Literal["success"]
+    generationTime: float
+    id: int
+    output: list[str]
+    proxy_links: list[str]
+    nsfw_content_detected: bool
+    webhook_status: str
+    meta: dict[str, Any]
+    tip: str
+    warning: NotRequired[str]
+
+
+class Processing(TypedDict):
+    status: Literal["processing"]
+    tip: str
+    tip_1: str
+    eta: float
+    messege: str
+    message: str
+    webhook_status: str
+    fetch_result: str
+    id: int
+    output: list[str]
+    meta: dict[str, Any]
+    future_links: list[str]
+    proxy_links: NotRequired[list[str]]
+    warning: NotRequired[str]
+
+
+class Fetched(TypedDict):
+    status: Literal["success"]
+    id: int
+    output: list[str]
+    proxy_links: list[str]
+    generationTime: float
+    tip: str
+
+
+class StillProcessing(TypedDict):
+    status: Literal["processing"]
+    messege: str
+    message: str
+    output: list[str]
+    tip: str
+    id: int
+    eta: float
+    fetch_result: str
+
+
+class Failed(TypedDict):
+    """Without pictures: unknown, failed or cancelled. `tip` says which and what may be done."""
+
+    status: Literal["failed"]
+    id: str
+    message: str
+    messege: str
+    output: str
+    tip: str
+
+
+class Error(TypedDict):
+    status: Literal["error"]
+    message: str
+    messege: str
+    tip: NotRequired[str]
+    retry_after: NotRequired[int]
+
+
+class Balance(TypedDict):
+    balance: float
+    currency: Literal["USD"]
+
+
+class WalletBalance(TypedDict):
+    status: Literal["success"]
+    data: Balance
+
+
+class ListedModel(TypedDict):
+    model_id: str
+    status: Literal["model_ready", "not_installed"]
+    created_at: str | None
+    instance_prompt: str | None
+    model_name: str
+    description: str
+    screenshots: str
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Absolute links to a generation's pictures and to where its answer can be fetched."""
+
+    base_url: str
+    fetch_path: str
+    signer: LinkSigner
+
+    def pictures(self, view: GenerationView) -> list[str]:
+        expires = view.created_at + TEMPORARY if view.temporary else None
+        ending = AS_TEXT if view.details.get("base64") else ""
+        return [f"{self.base_url}{self.signer.path(key, expires)}{ending}" for key in view.artifact_keys]
+
+    def fetch_result(self, view: GenerationView) -> str:
+        return f"{self.base_url}{self.fetch_path}/{view.id}"
+
+
+def success(view: GenerationView, asked: Text2Img, links: Links, warning: str | None) -> Success:
+    pictures = links.pictures(view)
+    answer: Success = {
+        "status": "success",
+        "generationTime": round(view.seconds or 0.0, 2),
+        "id": view.id,
+        "output": pictures,
+        "proxy_links": pictures,
+        "nsfw_content_detected": False,
+        "webhook_status": "",
+        "meta": meta(view.request, asked),
+        "tip": TIP_DONE,
+    }
+    if warning:
+        answer["warning"] = warning
+    return answer
+
+
+def processing(
+    view: GenerationView, asked: Text2Img, links: Links, warning: str | None, *, realtime: bool = False
+) -> Processing:
+    fetch_result, pictures = links.fetch_result(view), links.pictures(view)
+    text = "Try to fetch request after seconds estimated"
+    answer: Processing = {
+        "status": "processing",
+        "tip": TIP_WAIT,
+        "tip_1": (
+            "Your image is processing in background, you can get this image using fetch API: "
+            f"here is link for fetch api : {fetch_result}"
+        ),
+        "eta": view.eta_seconds,
+        "messege": text,
+        "message": text,
+        "webhook_status": "",
+        "fetch_result": fetch_result,
+        "id": view.id,
+        "output": [],
+        "meta": meta(view.request, asked)
+        | {
+            "webhook": view.webhook,
+            "track_id": view.track_id,
+            "id": str(view.id),
+            "file_prefix": f"{view.uuid}.png",
+            "is_sdxl": False,
+            "output": pictures,
+        },
+        "future_links": pictures,
+    }
+    if realtime:
+        answer["proxy_links"] = pictures
+    if warning:
+        answer["warning"] = warning
+    return answer
+
+
+def fetched(view: GenerationView, links: Links) -> Fetched | StillProcessing | Failed:
+    if view.state is JobState.DONE:
+        pictures = links.pictures(view)
+        return {
+            "status": "success",
+            "id": view.id,
+            "output": pictures,
+            "proxy_links": pictures,
+            "generationTime": round(view.seconds or 0.0, 2),
+            "tip": TIP_DONE,
+        }
+    return failed(view) if view.is_final else _still_processing(view, links)
+
+
+def _still_processing(view: GenerationView, links: Links) -> StillProcessing:
+    return {
+        "status": "processing",
+        "messege": "try again later.",
+        "message": "try again later.",
+        "output": [],
+        "tip": TIP_WAIT,
+        "id": view.id,
+        "eta": view.eta_seconds,
+        "fetch_result": links.fetch_result(view),
+    }
+
+
+def listed(model: Model) -> ListedModel:
+    return {
+        "model_id": model.model_id,
+        "status": "model_ready" if model.weights else "not_installed",
+        "created_at": None,
+        "instance_prompt": None,
+        "model_name": model.name,
+        "description": model.summary,
+        "screenshots": "",
+    }
+
+
+def failed(view: GenerationView) -> Failed:
+    if view.state is JobState.CANCELLED:
+        return _failed("Failed, Try Again", TIP_CANCELLED)
+    return _failed("Failed, Try Again", f"{view.error} {TIP_FAILED}" if view.error else TIP_FAILED)
+
+
+def not_found() -> Failed:
+    return _failed("Request not found", TIP_UNKNOWN)
+
+
+def _failed(text: str, tip: str) -> Failed:
+    return {"status": "failed", "id": "", "message": text, "messege": text, "output": "", "tip": tip}
+
+
+def error(refusal: Refusal) -> Error:
+    text = "Invalid API Request" if refusal.unreadable else refusal.message
+    answer: Error = {"status": "error", "message": text, "messege": text}
+    if refusal.unreadable:
+        answer["tip"] = f"{HINTS} {refusal.message}"
+    if refusal.status == 401:
+        answer["tip"] = HINTS + KEY_HINT
+    if refusal.retry_after is not None:
+        answer["retry_after"] = refusal.retry_after
+    return answer
+
+
+def meta(request: GenerationRequest, asked: Text2Img) -> dict[str, Any]:
+    """What was really used. The size and the steps stand under both of their names."""
+    return {
+        "prompt": request.prompt,
+        "model_id": request.model_id,
+        "negative_prompt": request.negative_prompt,
+        "scheduler": wire_name(request.sampler),
+        "safety_checker": "no",
+        "W": request.width,
+        "H": request.height,
+        "width": request.width,
+        "height": request.height,
+        "guidance_scale": request.guidance,
+        "seed": request.seed,
+        "steps": request.steps,
+        "num_inference_steps": request.steps,
+        "n_samples": request.samples,
+        "instant_response": yes_no(asked.instant_response),
+        "ip_adapter_id": None,
+        "enhance_prompt": "no",
+        "ip_adapter_scale": 0.6,
+        "ip_adapter_image": None,
+        "upscale": "no",
+        "use_karras_sigmas": yes_no(request.spacing is Spacing.KARRAS),
+        "algorithm_type": "dpmsolver+++" if is_stochastic_sampler(request.sampler) else "no",
+        "safety_checker_type": "sensitive_content_text",
+        "vae": None,
+        "lora": None,
+        "lora_strength": 1,
+        "clip_skip": 1,
+        "watermark": "no",
+        "temp": yes_no(asked.temp),
+        "base64": yes_no(asked.base64),
+    }
+
+
+def yes_no(on: bool) -> str:
+    return "yes" if on else "no"

@@ -1,0 +1,73 @@
+"""What OpenAPI says about each route.
+
+Bodies are read by hand, for they come in many forms, so their schemas are given here.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias
+
+from pydantic import BaseModel
+
+from easel.gateway.dialects.modelslab.answers import (
+    Error,
+    Failed,
+    Fetched,
+    ListedModel,
+    Processing,
+    StillProcessing,
+    Success,
+    WalletBalance,
+)
+from easel.gateway.dialects.modelslab.schemas import Asked, Fetch, Text2Img
+
+About: TypeAlias = Mapping[str, Any]
+
+KEY: Final = {
+    "type": "string",
+    "description": "Your API key. It may also stand in the header key or X-API-Key, or be a Bearer token.",
+}
+
+ERRORS: Final = {
+    400: {"model": Error, "description": "A field is missing, malformed or out of range; message says which and how"},
+    401: {"model": Error, "description": "No API key, or one that nobody has"},
+    402: {"model": Error, "description": "The wallet cannot cover the request"},
+    403: {"model": Error, "description": "Not open to this account"},
+    413: {"model": Error, "description": "The body is too large"},
+    429: {"model": Error, "description": "The queue of the account's plan is full; retry_after says when to try again"},
+    500: {"model": Error, "description": "Our fault; try again"},
+    503: {"model": Error, "description": "A part of the installation is down"},
+}
+
+
+def about(summary: str, answer: Any, description: str, body: type[Asked] | None = None) -> About:
+    return {
+        "summary": summary,
+        "responses": {200: {"model": answer, "description": description}, **ERRORS},
+        "openapi_extra": {"requestBody": {"content": _content(_schema(body))}},
+    }
+
+
+def _schema(body: type[BaseModel] | None) -> dict[str, Any]:
+    schema: dict[str, Any] = body.model_json_schema() if body else {"type": "object", "properties": {}}
+    properties: dict[str, Any] = {"key": KEY, **schema["properties"]}
+    return {**schema, "properties": properties}
+
+
+def _content(schema: dict[str, Any]) -> dict[str, Any]:
+    kinds = ("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
+    return {kind: {"schema": schema} for kind in kinds}
+
+
+_FETCHED: Final = Fetched | StillProcessing | Failed
+_WHEN: Final = "Done, still being drawn, or failed; status says which. An unknown id is a failed one."
+
+TEXT2IMG: Final = about(
+    "Text to image",
+    Success | Processing | Failed,
+    "The pictures, or where to fetch them when drawing takes longer than a request should wait.",
+    Text2Img,
+)
+FETCH: Final = about("Fetch a request by request_id", _FETCHED, _WHEN, Fetch)
+FETCH_ID: Final = about("Fetch a request by its id", _FETCHED, _WHEN)
+MODEL_LIST: Final = about("All models", list[ListedModel], "A bare array.")
+WALLET_BALANCE: Final = about("Money left", WalletBalance, "In US dollars.")

@@ -1,0 +1,167 @@
+"""The paths, and what each does from the body to the answer."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from easel.accounts.keys import authenticate
+from easel.billing import wallets
+from easel.catalogue.queries import list_models
+from easel.domain.errors import NotFound
+from easel.domain.money import dollars
+from easel.gateway.auth import key_of
+from easel.gateway.dialects.modelslab import answers, documented
+from easel.gateway.dialects.modelslab.answers import Links, ListedModel, WalletBalance
+from easel.gateway.dialects.modelslab.schemas import Fetch
+from easel.gateway.dialects.modelslab.text2img import Order, place
+from easel.gateway.errors import Refusal
+from easel.gateway.incoming import read_incoming
+from easel.gateway.services import Services
+from easel.gateway.waiting import wait_until_finished
+from easel.generations.queries import GenerationView, get_view
+from easel.jobs.states import JobState
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A submit path, and the fetch path that its answers name."""
+
+    submit: str
+    fetch: str
+    chooses_model: bool = True
+    realtime: bool = False
+
+
+TEXT_TO_IMAGE: Final = (
+    Family("/api/v6/images/text2img", "/api/v6/images/fetch"),
+    Family("/api/v7/images/text-to-image", "/api/v7/images/fetch"),
+    Family("/api/v6/realtime/text2img", "/api/v6/realtime/fetch", chooses_model=False, realtime=True),
+    Family("/api/v3/text2img", "/api/v3/fetch", chooses_model=False),
+    Family("/api/v3/dreambooth", "/api/v3/dreambooth/fetch"),
+    Family("/api/v4/dreambooth", "/api/v4/dreambooth/fetch"),
+)
+
+# Any id may be fetched at any of these.
+FETCH: Final = (*(family.fetch for family in TEXT_TO_IMAGE), "/api/v5/images/fetch")
+
+MODEL_LIST: Final = ("/api/v4/dreambooth/model_list", "/api/v3/dreambooth/model_list")
+
+LARGEST_ID: Final = 2**63 - 1
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def modelslab_router(services: Services) -> APIRouter:
+    router = APIRouter(tags=["ModelsLab"])
+
+    def add(path: str, handler: Handler, about: Mapping[str, Any], methods: tuple[str, ...] = ("POST",)) -> None:
+        for method in methods:
+            name = f"{method}{path}".lower().replace("/", "_").replace("{", "").replace("}", "")
+            router.add_api_route(path, handler, methods=[method], operation_id=name, response_model=None, **about)
+
+    for family in TEXT_TO_IMAGE:
+        add(family.submit, _text2img(services, family), documented.TEXT2IMG)
+    for path in FETCH:
+        add(path, _fetch(services, path), documented.FETCH)
+        add(path + "/{id}", _fetch(services, path), documented.FETCH_ID, ("POST", "GET"))
+    for path in MODEL_LIST:
+        add(path, _model_list(services), documented.MODEL_LIST)
+    add("/api/wallet_balance", _wallet_balance(services), documented.WALLET_BALANCE)
+    return router
+
+
+def answer_error(request: Request, refusal: Refusal) -> Response:
+    """The shape of a refusal in this dialect."""
+    return JSONResponse(answers.error(refusal), refusal.status, refusal.headers)
+
+
+def _text2img(services: Services, family: Family) -> Handler:
+    async def text2img(request: Request) -> Response:
+        incoming = await read_incoming(request)
+        key, base_url = key_of(request, incoming), _base_url(services, request)
+
+        def order_it() -> Order:
+            return place(services, key, incoming.fields, base_url, chooses_model=family.chooses_model)
+
+        order = await run_in_threadpool(order_it)
+        view, links = order.view, Links(base_url, family.fetch, services.links)
+        if not order.asked.instant_response:
+            view = await wait_until_finished(services, view.account_id, view.id)
+        return JSONResponse(_submitted(view, order, links, realtime=family.realtime))
+
+    return text2img
+
+
+def _submitted(view: GenerationView, order: Order, links: Links, *, realtime: bool) -> Mapping[str, Any]:
+    warning = order.warning(view.notes)
+    if view.state is JobState.DONE:
+        return answers.success(view, order.asked, links, warning)
+    if view.is_final:
+        return answers.failed(view)
+    return answers.processing(view, order.asked, links, warning, realtime=realtime)
+
+
+def _fetch(services: Services, path: str) -> Handler:
+    async def fetch(request: Request) -> Response:
+        incoming = await read_incoming(request)
+        key = key_of(request, incoming)
+        wanted = request.path_params.get("id") or Fetch.read(incoming.fields).request_id
+
+        def look() -> GenerationView:
+            with services.database.transaction() as session:
+                account = authenticate(session, services.clock, key)
+                return get_view(session, services.clock, account.id, _id(wanted))
+
+        try:
+            view = await run_in_threadpool(look)
+        except NotFound:
+            return JSONResponse(answers.not_found())
+        return JSONResponse(answers.fetched(view, Links(_base_url(services, request), path, services.links)))
+
+    return fetch
+
+
+def _model_list(services: Services) -> Handler:
+    async def model_list(request: Request) -> Response:
+        key = key_of(request, await read_incoming(request))
+
+        def look() -> list[ListedModel]:
+            with services.database.transaction() as session:
+                authenticate(session, services.clock, key)
+                return [answers.listed(model) for model in list_models(session)]
+
+        return JSONResponse(await run_in_threadpool(look))
+
+    return model_list
+
+
+def _wallet_balance(services: Services) -> Handler:
+    async def wallet_balance(request: Request) -> Response:
+        key = key_of(request, await read_incoming(request))
+
+        def look() -> WalletBalance:
+            with services.database.transaction() as session:
+                account = authenticate(session, services.clock, key)
+                balance = float(dollars(wallets.balance(session, account.id)))
+                return {"status": "success", "data": {"balance": balance, "currency": "USD"}}
+
+        return JSONResponse(await run_in_threadpool(look))
+
+    return wallet_balance
+
+
+def _id(wanted: object) -> int:
+    """Raises NotFound for what cannot be an id."""
+    digits = str(wanted).strip()
+    if not (digits.isascii() and digits.isdecimal() and len(digits) < 20 and int(digits) <= LARGEST_ID):
+        raise NotFound("Request not found")
+    return int(digits)
+
+
+def _base_url(services: Services, request: Request) -> str:
+    return (services.public_url or str(request.base_url)).rstrip("/")

@@ -1,0 +1,74 @@
+"""What may be asked. A field that is left out, or sent as nothing, is None."""
+
+from collections.abc import Mapping
+from typing import Annotated, Self, TypeAlias
+
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from easel.domain.errors import InvalidRequest
+from easel.gateway.dialects.modelslab import values
+
+Whole: TypeAlias = Annotated[int, BeforeValidator(values.whole, json_schema_input_type=int | str)]
+Number: TypeAlias = Annotated[float, BeforeValidator(values.number, json_schema_input_type=float | str)]
+Switch: TypeAlias = Annotated[bool, BeforeValidator(values.switch, json_schema_input_type=bool | str)]
+Factor: TypeAlias = Annotated[float, BeforeValidator(values.factor, json_schema_input_type=bool | float | str)]
+Text: TypeAlias = Annotated[str, BeforeValidator(values.text)]
+Name: TypeAlias = Annotated[str, BeforeValidator(values.name)]
+Names: TypeAlias = Annotated[list[str], BeforeValidator(values.names, json_schema_input_type=str | list[str])]
+Label: TypeAlias = Annotated[str | int, BeforeValidator(values.label)]
+WebAddress: TypeAlias = Annotated[str | None, BeforeValidator(values.web_address)]
+
+
+class Asked(BaseModel):
+    """Fields nobody knows are ignored: clients send many stale ones."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    @classmethod
+    def read(cls, fields: Mapping[str, object]) -> Self:
+        """Raises InvalidRequest about the first field that is wrong."""
+        try:
+            return cls.model_validate(values.without_unset(fields))
+        except ValidationError as error:
+            problem = error.errors(include_url=False, include_input=False)[0]
+        field = str(problem["loc"][0])
+        said = "is required" if problem["type"] == "missing" else problem["msg"].removeprefix("Value error, ")
+        raise InvalidRequest(field, f"{field} {said}")
+
+
+class Text2Img(Asked):
+    """What text to image honours today; what it knows besides is in `unserved`."""
+
+    prompt: Text = Field(description="What the picture shows.", examples=["three red stars on a blue background"])
+    negative_prompt: Text = Field(default="", description="What it should not show.")
+    model_id: Name | None = Field(
+        default=None,
+        validation_alias=AliasChoices("model_id", "model"),
+        description="A model of the catalogue; the installation's default otherwise. Alias: model.",
+    )
+    width: Whole | None = Field(default=None, description="Pixels; the model's own size otherwise.")
+    height: Whole | None = Field(default=None, description="Pixels; the model's own size otherwise.")
+    samples: Whole = Field(default=1, description="How many pictures, 1 to 4. Number i is drawn with seed + i.")
+    num_inference_steps: Whole | None = Field(
+        default=None, validation_alias=AliasChoices("num_inference_steps", "steps"), description="Alias: steps."
+    )
+    guidance_scale: Number | None = Field(default=None, description="How closely to follow the prompt.")
+    seed: Whole | None = Field(
+        default=None, description="0 to 4294967295; random otherwise. The same seed, the same picture."
+    )
+    scheduler: Name | None = Field(default=None, description="A diffusers class name; the model's own otherwise.")
+    algorithm_type: Name | None = Field(
+        default=None, description="dpmsolver+++ with DPMSolverMultistepScheduler: 2M SDE."
+    )
+    use_karras_sigmas: Switch | None = Field(default=None, description="Karras spacing of the steps.")
+    instant_response: Switch = Field(default=False, description="Answer processing at once.")
+    base64: Switch = Field(default=False, description="Links end in .base64 and give base64 text.")
+    temp: Switch = Field(default=False, description="Links are good for 24 hours.")
+    webhook: WebAddress = Field(default=None, description="Where to POST the answer when it is there.")
+    track_id: Label | None = Field(default=None, description="Comes back in the webhook as it was sent.")
+
+
+class Fetch(Asked):
+    request_id: Label = Field(
+        validation_alias=AliasChoices("request_id", "id"), description="The id of a submit's answer."
+    )

@@ -1,0 +1,99 @@
+"""Text to image: from the fields to an order, and from the order to what is said about it."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from easel.accounts.keys import authenticate
+from easel.domain.errors import InvalidRequest
+from easel.domain.request import GenerationDraft
+from easel.domain.sampling import Spacing
+from easel.gateway.dialects.modelslab import unserved
+from easel.gateway.dialects.modelslab.schedulers import choose, is_stochastic
+from easel.gateway.dialects.modelslab.schemas import Text2Img
+from easel.gateway.dialects.modelslab.unserved import Unserved
+from easel.gateway.incoming import Fields
+from easel.gateway.services import Services
+from easel.generations.queries import GenerationView, get_view
+from easel.generations.submit import submit
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A request that was accepted."""
+
+    view: GenerationView
+    asked: Text2Img
+    warnings: list[str]
+
+    def warning(self, notes: list[str]) -> str | None:
+        """What the gateway and the worker did otherwise than asked, as one text."""
+        return " ".join([*self.warnings, *notes]) or None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the fields say, before anything is looked up."""
+
+    asked: Text2Img
+    unserved: Unserved
+    draft: GenerationDraft
+    warnings: list[str]
+
+    @classmethod
+    def of(cls, fields: Fields, default_model: str, *, chooses_model: bool) -> Self:
+        """Raises InvalidRequest about the first field that is wrong."""
+        asked, further = Text2Img.read(fields), Unserved.read(fields)
+        if not asked.prompt.strip():
+            raise InvalidRequest("prompt", "prompt is required")
+        chosen = choose(asked.scheduler, asked.algorithm_type)
+        draft = GenerationDraft(
+            model_id=(asked.model_id if chooses_model else None) or default_model,
+            prompt=asked.prompt,
+            negative_prompt=asked.negative_prompt,
+            width=asked.width,
+            height=asked.height,
+            samples=asked.samples,
+            steps=asked.num_inference_steps,
+            guidance=asked.guidance_scale,
+            seed=asked.seed,
+            sampler=chosen.sampler,
+            spacing=_spacing(asked.use_karras_sigmas),
+        )
+        warnings = [*_without_effect(asked, draft), *unserved.warnings(further)]
+        return cls(asked, further, draft, [chosen.warning, *warnings] if chosen.warning else warnings)
+
+
+def place(services: Services, key: str, fields: Fields, base_url: str, *, chooses_model: bool) -> Order:
+    """One transaction: who asks, what is asked, the order."""
+    with services.database.transaction() as session:
+        account = authenticate(session, services.clock, key)
+        reading = Reading.of(fields, services.default_model, chooses_model=chooses_model)
+        unserved.refuse_what_changes_the_picture(session, reading.unserved)
+        generation = submit(
+            session,
+            services.clock,
+            account,
+            reading.draft,
+            base_url=base_url,
+            webhook=reading.asked.webhook,
+            track_id=reading.asked.track_id,
+            temporary=reading.asked.temp,
+            details={"base64": reading.asked.base64},
+        )
+        view = get_view(session, services.clock, account.id, generation.id)
+    return Order(view, reading.asked, reading.warnings)
+
+
+def _spacing(karras: bool | None) -> Spacing | None:
+    if karras is None:
+        return None
+    return Spacing.KARRAS if karras else Spacing.MODEL
+
+
+def _without_effect(asked: Text2Img, draft: GenerationDraft) -> list[str]:
+    said: list[str] = []
+    if asked.model_id and asked.model_id != draft.model_id:
+        said.append(f"model_id has no effect on this path; {draft.model_id} was used.")
+    if is_stochastic(asked.algorithm_type) and asked.scheduler != "DPMSolverMultistepScheduler":
+        said.append("algorithm_type has an effect with DPMSolverMultistepScheduler only.")
+    return said

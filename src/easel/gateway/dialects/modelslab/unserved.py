@@ -1,0 +1,84 @@
+"""Fields that are known but not honoured yet. None is ignored in silence.
+
+One that would make another picture is refused, because drawing without it would draw the wrong thing. One that would
+only make the picture finer, or check it, is named in the answer's `warning`.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from pydantic import AliasChoices, Field
+from sqlalchemy.orm import Session
+
+from easel.catalogue.queries import find_model
+from easel.domain.errors import InvalidRequest, ModelNotInstalled
+from easel.gateway.dialects.modelslab.schemas import Asked, Factor, Name, Names, Number, Switch, Text
+
+NAMES_A_MODEL: Final = ("lora_model", "vae", "embeddings_model", "ip_adapter_id")
+
+
+class Unserved(Asked):
+    lora_model: Names | None = None
+    vae: Name | None = None
+    embeddings_model: Names | None = Field(
+        default=None, validation_alias=AliasChoices("embeddings_model", "embeddings")
+    )
+    ip_adapter_id: Name | None = None
+    ip_adapter_image: Text | None = None
+
+    safety_checker: Switch = False
+    enhance_prompt: Switch = False
+    enhance_style: Name | None = None
+    multi_lingual: Switch = False
+    panorama: Switch = False
+    self_attention: Switch = False
+    upscale: Factor = 1.0
+    highres_fix: Switch = False
+    clip_skip: Number = 1.0
+    watermark: Switch = False
+    free_u: Switch = False
+    aspect_ratio: Name | None = None
+
+
+SAID: Final[Mapping[str, str]] = {
+    "safety_checker": "the pictures were not checked",
+    "enhance_prompt": "the prompt was used as it is",
+    "enhance_style": "the prompt was used as it is",
+    "multi_lingual": "the prompt was not translated",
+    "panorama": "an ordinary picture was drawn",
+    "self_attention": "the picture was drawn without it",
+    "upscale": "the picture has the size it was drawn in",
+    "highres_fix": "the picture was drawn in one pass",
+    "clip_skip": "the model's own text layer was used",
+    "watermark": "the picture carries none",
+    "free_u": "the picture was drawn without it",
+    "aspect_ratio": "the size comes from width and height",
+}
+
+
+def refuse_what_changes_the_picture(session: Session, asked: Unserved) -> None:
+    """Raises InvalidRequest: for a model that is unknown or not installed, or for the field itself."""
+    for field in NAMES_A_MODEL:
+        given: list[str] | str | None = getattr(asked, field)
+        for model_id in [given] if isinstance(given, str) else given or []:
+            if find_model(session, model_id).weights is None:
+                raise ModelNotInstalled(model_id)
+            raise _cannot(field)
+    if asked.ip_adapter_image:
+        raise _cannot("ip_adapter_image")
+
+
+def warnings(asked: Unserved) -> list[str]:
+    """A sentence for each field that asks for something and gets nothing."""
+    plain = Unserved()
+    return [
+        f"{field} is not available yet: {said}."
+        for field, said in SAID.items()
+        if getattr(asked, field) != getattr(plain, field)
+    ]
+
+
+def _cannot(field: str) -> InvalidRequest:
+    return InvalidRequest(
+        field, f"{field} is not available yet, and without it another picture would come out; leave it out."
+    )
