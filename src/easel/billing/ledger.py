@@ -1,0 +1,171 @@
+"""The verbs of money: hold, capture, release, credit. The only writer of the ledger.
+
+Every verb may be called again with the same key (or hold) and then changes nothing, so a retry after a lost answer is
+safe. A verb that disagrees with what was booked before raises Conflict.
+
+Locks are taken in one order, the hold's row and then the account's wallets, and are kept until the caller's transaction
+ends. Two verbs on one account therefore happen one after the other, and what a verb has read of a balance stays true
+until it commits. The database refuses an overdraft and an unbalanced transfer even if this file is wrong.
+"""
+
+from sqlalchemy import insert, select
+from sqlalchemy.dialects.postgresql import insert as insert_or_skip
+from sqlalchemy.orm import Session
+
+from easel.billing.tables import Hold, HoldState, LedgerEntry, LedgerTransfer, Wallet, WalletKind
+from easel.domain.errors import Conflict, InvalidRequest, NotEnoughCredit, NotFound
+from easel.domain.money import MICROS_PER_DOLLAR, Micros
+from easel.kit.clock import Clock
+
+LARGEST = 1_000_000_000 * MICROS_PER_DOLLAR
+"""A billion dollars: above any honest amount, far below where 64 bits end."""
+
+END_KINDS = {HoldState.CAPTURED: "capture", HoldState.RELEASED: "release"}
+"""How a transfer is called by what it makes of its hold. One key for both: a hold ends once."""
+
+Wallets = dict[WalletKind, Wallet]
+
+
+def hold(session: Session, clock: Clock, account_id: int, amount: Micros, key: str) -> int:
+    """Reserve `amount` and return the hold's id. Raises NotEnoughCredit when the account has less.
+
+    An amount of zero is held as well, without entries, so that every order has a hold to capture or release.
+    """
+    _check_amount(amount, at_least=0)
+    wallets = _lock_wallets(session, account_id) if amount else {}
+    if amount and _balance(wallets[WalletKind.AVAILABLE]) < amount and _find_hold(session, key) is None:
+        raise NotEnoughCredit("Insufficient credits. Please add more credits to continue.")
+    hold_id = session.scalar(
+        insert_or_skip(Hold)
+        .values(key=key, account_id=account_id, amount=amount, created_at=clock.now())
+        .on_conflict_do_nothing(index_elements=["key"])
+        .returning(Hold.id)
+    )
+    if hold_id is None:
+        return _same_hold(session, account_id, amount, key)
+    if amount:
+        change = {wallets[WalletKind.AVAILABLE].id: -amount, wallets[WalletKind.RESERVED].id: amount}
+        _book(session, clock, f"hold:{hold_id}", "hold", change)
+    return hold_id
+
+
+def capture(session: Session, clock: Clock, hold_id: int, amount: Micros) -> None:
+    """Take `amount` of a hold for delivered pictures; the rest goes back to the account.
+
+    Raises InvalidRequest for more than was held, Conflict for a hold released or captured otherwise.
+    """
+    held = _lock_hold(session, hold_id)
+    _check_amount(amount, at_least=0)
+    if amount > held.amount:
+        raise InvalidRequest("amount", f"Hold {hold_id} is for {held.amount} micro-dollars; capture no more than that")
+    if held.state == HoldState.CAPTURED and held.captured == amount:
+        return
+    _end(session, clock, held, HoldState.CAPTURED, captured=amount)
+
+
+def release(session: Session, clock: Clock, hold_id: int) -> None:
+    """Give all of a hold back. Raises Conflict when it was captured."""
+    held = _lock_hold(session, hold_id)
+    if held.state == HoldState.RELEASED:
+        return
+    _end(session, clock, held, HoldState.RELEASED, captured=Micros(0))
+
+
+def credit(session: Session, clock: Clock, account_id: int, amount: Micros, key: str, memo: str | None = None) -> None:
+    """Book money that the customer has paid. Raises Conflict when `key` stands for another payment."""
+    _check_amount(amount, at_least=1)
+    available = _lock_wallets(session, account_id)[WalletKind.AVAILABLE]
+    change = {_house_wallet(session, WalletKind.CASH): -amount, available.id: amount}
+    _book(session, clock, f"credit:{key}", "credit", change, memo)
+
+
+def _end(session: Session, clock: Clock, held: Hold, state: HoldState, captured: Micros) -> None:
+    if held.state != HoldState.HELD:
+        raise Conflict(f"Hold {held.id} is already {held.state}; it cannot be {state} as well")
+    held.state = state
+    held.captured = captured
+    held.ended_at = clock.now()
+    if not held.amount:
+        return
+    wallets = _lock_wallets(session, held.account_id)
+    change = {
+        wallets[WalletKind.RESERVED].id: -held.amount,
+        wallets[WalletKind.AVAILABLE].id: held.amount - captured,
+        _house_wallet(session, WalletKind.REVENUE): captured,
+    }
+    _book(session, clock, f"end:{held.id}", END_KINDS[state], change)
+
+
+def _book(
+    session: Session, clock: Clock, key: str, kind: str, amounts: dict[int, int], memo: str | None = None
+) -> None:
+    """Add a transfer, unless `key` is booked already. `amounts` by wallet id sum to zero; zeros are left out."""
+    amounts = {wallet: amount for wallet, amount in amounts.items() if amount}
+    transfer_id = session.scalar(
+        insert_or_skip(LedgerTransfer)
+        .values(key=key, kind=kind, memo=memo, created_at=clock.now())
+        .on_conflict_do_nothing(index_elements=["key"])
+        .returning(LedgerTransfer.id)
+    )
+    if transfer_id is None:
+        if _booked(session, key) != amounts:
+            raise Conflict(f"{key} is already booked with other amounts; use another key")
+        return
+    session.execute(
+        insert(LedgerEntry),
+        [{"transfer_id": transfer_id, "wallet_id": wallet, "amount": amount} for wallet, amount in amounts.items()],
+    )
+
+
+def _booked(session: Session, key: str) -> dict[int, int]:
+    entries = select(LedgerEntry.wallet_id, LedgerEntry.amount).join(LedgerTransfer).where(LedgerTransfer.key == key)
+    return {wallet: amount for wallet, amount in session.execute(entries)}
+
+
+def _same_hold(session: Session, account_id: int, amount: Micros, key: str) -> int:
+    known = _find_hold(session, key)
+    if known is None or (known.account_id, known.amount) != (account_id, amount):
+        raise Conflict(f"The key {key} already stands for another hold; use another key")
+    return known.id
+
+
+def _find_hold(session: Session, key: str) -> Hold | None:
+    return session.scalar(select(Hold).filter_by(key=key))
+
+
+def _lock_hold(session: Session, hold_id: int) -> Hold:
+    held = session.get(Hold, hold_id, with_for_update=True, populate_existing=True)
+    if held is None:
+        raise NotFound(f"There is no hold {hold_id}")
+    return held
+
+
+def _lock_wallets(session: Session, account_id: int) -> Wallets:
+    """The account's two wallets, made if need be, read after the lock is had. Locked in one order: by id."""
+    query = select(Wallet).filter_by(account_id=account_id).order_by(Wallet.id).with_for_update()
+    query = query.execution_options(populate_existing=True)
+    wallets = session.scalars(query).all()
+    if len(wallets) < 2:
+        kinds = (WalletKind.AVAILABLE, WalletKind.RESERVED)
+        rows = [{"account_id": account_id, "kind": kind, "balance": 0} for kind in kinds]
+        session.execute(insert_or_skip(Wallet).values(rows).on_conflict_do_nothing())
+        wallets = session.scalars(query).all()
+    return {WalletKind(wallet.kind): wallet for wallet in wallets}
+
+
+def _house_wallet(session: Session, kind: WalletKind) -> int:
+    """Its id. The row is not locked: nothing is written to it, and everybody would wait for it."""
+    return session.scalars(select(Wallet.id).filter_by(account_id=None, kind=kind)).one()
+
+
+def _balance(wallet: Wallet) -> Micros:
+    assert wallet.balance is not None, "an account's wallet has a balance"
+    return wallet.balance
+
+
+def _check_amount(amount: Micros, *, at_least: int) -> None:
+    # An untyped caller may come with a float; PostgreSQL would round it in silence.
+    if not isinstance(amount, int) or not at_least <= amount <= LARGEST:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise InvalidRequest(
+            "amount", f"amount must be a whole number of micro-dollars from {at_least} to {LARGEST}, not {amount}"
+        )
