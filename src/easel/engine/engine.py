@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
-from easel.domain.errors import DomainError, InvalidRequest
+from easel.domain.errors import DomainError
 from easel.engine.batch import Batch
 from easel.engine.events import Event, Failed, Finished, Image, Progress
 from easel.engine.request import PictureRequest, check
@@ -21,11 +21,16 @@ class Runner(Protocol):
     A method that raises leaves every picture as it was before the call.
     """
 
+    @property
+    def max_checkpoints(self) -> int:
+        """Of how many checkpoints pictures may be under way at once: as many as stay loaded."""
+        ...
+
     def plan(self, request: PictureRequest) -> Plan:
         """The run of `request`. Cheap: reads the checkpoint's settings, not its weights. Raises InvalidRequest."""
         ...
 
-    def prepare(self, request: PictureRequest) -> tuple[str, ...]:
+    def prepare(self, picture: Trajectory) -> tuple[str, ...]:
         """Load what is needed, encode the prompts, draw the first noise. Answers notes for the customer."""
         ...
 
@@ -33,7 +38,7 @@ class Runner(Protocol):
         """One network call over the batch's rows; each of its pictures, all prepared, goes one step on."""
         ...
 
-    def decode(self, request: PictureRequest) -> Image:
+    def decode(self, picture: Trajectory) -> Image:
         """The picture out of its last latents. Raises GenerationFailed when they are not numbers."""
         ...
 
@@ -49,14 +54,14 @@ class Engine:
     (and, for the first picture of a checkpoint, as long as loading its weights).
     """
 
-    def __init__(
-        self, runner: Runner, *, max_rows: int = 8, deterministic: bool = True, max_checkpoints: int = 2
-    ) -> None:
+    def __init__(self, runner: Runner, *, max_rows: int = 8, deterministic: bool = True) -> None:
         """`deterministic` gives each picture its own network calls, two rows when guided and one otherwise, whatever
         `max_rows` says: then a picture is the same bit for bit, whoever its neighbours are. Pictures still take turns.
         """
         self._runner = runner
-        self._scheduler = Scheduler(max_rows=max_rows, deterministic=deterministic, max_checkpoints=max_checkpoints)
+        self._scheduler = Scheduler(
+            max_rows=max_rows, deterministic=deterministic, max_checkpoints=runner.max_checkpoints
+        )
 
     @property
     def is_idle(self) -> bool:
@@ -101,7 +106,7 @@ class Engine:
         return batch.only(ready), failures
 
     def _prepare_one(self, picture: Trajectory) -> None:
-        picture.notes.extend(self._runner.prepare(picture.request))
+        picture.notes.extend(self._runner.prepare(picture))
         picture.is_prepared = True
 
     def _denoise(self, batch: Batch) -> tuple[Batch, list[Event]]:
@@ -136,7 +141,7 @@ class Engine:
 
     def _finish(self, picture: Trajectory) -> Event:
         images: list[Image] = []
-        failure = self._attempt(picture, lambda one: images.append(self._runner.decode(one.request)))
+        failure = self._attempt(picture, lambda one: images.append(self._runner.decode(one)))
         if failure:
             return failure
         self.cancel(picture.id)
@@ -146,8 +151,6 @@ class Engine:
         """Do `act`. Whatever it raises ends this picture and no other."""
         try:
             act(picture)
-        except InvalidRequest as refusal:
-            return self._fail(picture, refusal.message)
         except DomainError as refusal:
             return self._fail(picture, refusal.message)
         except Exception as error:

@@ -15,6 +15,7 @@ from easel.engine.batch import Batch
 from easel.engine.events import Image
 from easel.engine.request import PictureRequest
 from easel.engine.samplers import NoiseSchedule, Plan, plan
+from easel.engine.trajectory import Trajectory
 
 SCHEDULE = NoiseSchedule.from_config(
     {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012, "timestep_spacing": "trailing"}
@@ -32,6 +33,7 @@ class FakeRunner:
     """
 
     seconds_per_call: float = 0.0
+    max_checkpoints: int = 2
     calls: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
     """The ids of each network call, in order."""
     _prepared: dict[str, int] = field(default_factory=dict[str, int])
@@ -42,7 +44,8 @@ class FakeRunner:
         except ValueError as error:
             raise InvalidRequest("steps", f"{error}.") from None
 
-    def prepare(self, request: PictureRequest) -> tuple[str, ...]:
+    def prepare(self, picture: Trajectory) -> tuple[str, ...]:
+        request = picture.request
         if "unpreparable" in request.prompt:
             raise GenerationFailed(f"Checkpoint {request.checkpoint.name} cannot be loaded.")
         self._prepared[request.id] = 0
@@ -61,10 +64,10 @@ class FakeRunner:
             self._prepared[picture.id] += 1
         self.calls.append(tuple(picture.id for picture in batch.pictures))
 
-    def decode(self, request: PictureRequest) -> Image:
-        if "undecodable" in request.prompt:
+    def decode(self, picture: Trajectory) -> Image:
+        if "undecodable" in picture.request.prompt:
             raise GenerationFailed("The picture came out as not-a-number; try another seed or a lower guidance.")
-        return _gradient(request)
+        return _gradient(picture.request)
 
     def release(self, id: str) -> None:
         self._prepared.pop(id, None)

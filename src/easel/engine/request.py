@@ -53,9 +53,7 @@ def check(request: PictureRequest) -> None:
         if pixels < LATENT_PIXELS or pixels % LATENT_PIXELS:
             raise InvalidRequest(field, f"{field} must be a multiple of {LATENT_PIXELS}, not {pixels}.")
     if request.width * request.height > MOST_PIXELS:
-        raise InvalidRequest(
-            "width", f"{request.width}x{request.height} is more than {MOST_PIXELS} pixels; ask for less."
-        )
+        raise InvalidRequest("width", f"width times height must be {MOST_PIXELS} pixels or fewer.")
     if request.steps < 1:
         raise InvalidRequest("steps", f"steps must be 1 or more, not {request.steps}.")
     if not math.isfinite(request.guidance):

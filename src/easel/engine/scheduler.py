@@ -1,15 +1,15 @@
 """Which pictures share the next network call. Plain data: no tensor is near.
 
-The order is by slack. A picture falls due when the engine has done STRETCH times the picture's own work since it came; its
-slack is the time until then less the work it still needs. The picture of least slack leads the tick, and others of its
-kind join in the same order while rows are free.
+The order is by slack. A picture falls due when the engine has done STRETCH times the picture's own work since it came;
+its slack is the time until then less the work it still needs. The picture of least slack leads the tick, and others of
+its kind join in the same order while rows are free.
 
 So a short picture passes a long one, pictures of a length move forward in turns, and nobody starves: a due time never
 moves, so whoever waits becomes the most urgent at last. Time is counted in work done (pixels through the network), not
 in seconds: the same requests in the same order give the same ticks on any machine.
 
-At most `max_checkpoints` checkpoints have pictures under way at once. A picture of one more waits until one of those has
-none left, and as soon as that wait makes it late, no further picture of the others starts.
+At most `max_checkpoints` checkpoints have pictures under way at once. A picture of one more waits until one of those
+has none left, and as soon as that wait makes it late, no further picture of the others starts.
 """
 
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ STRETCH = 3
 
 class Scheduler:
     def __init__(self, *, max_rows: int, deterministic: bool, max_checkpoints: int) -> None:
-        """`deterministic`: one picture a call, so that the number of rows, and with it every bit, is the picture's own."""
+        """`deterministic`: one picture a call, so that the number of rows, and so every bit, is the picture's own."""
         if max_rows < 2:
             raise ValueError(f"max_rows must be 2 or more, the rows of one guided picture, not {max_rows}")
         if max_checkpoints < 1:

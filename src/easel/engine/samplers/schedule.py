@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.floating[Any]]
 
 SMALLEST_ALPHA_BAR = 2.0**-24
-"""Stands for a terminal alpha_bar of zero where a noise level must be finite, as in diffusers: sigma / alpha is 4096."""
+"""In place of a terminal alpha_bar of 0 where a noise level must be finite, as in diffusers: sigma / alpha is 4096."""
 
 
 class Prediction(StrEnum):
@@ -73,7 +73,7 @@ class NoiseSchedule:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """Read a diffusers `scheduler_config.json`. Raises ValueError, with a sentence, for what nothing here follows."""
+        """Read a diffusers `scheduler_config.json`. Raises ValueError, with a sentence, for what is not known here."""
         prediction = _one_of(Prediction, config.get("prediction_type", "epsilon"))
         alpha_bars = np.cumprod(1 - _betas(config))
         if config.get("rescale_betas_zero_snr"):
@@ -134,7 +134,7 @@ def _cosine_betas(length: int) -> Floats:
 
 
 def _zero_terminal_snr(alpha_bars: Floats) -> Floats:
-    """Shift and stretch sqrt(alpha_bar) until the last is zero and the first as it was (Lin et al., arXiv:2305.08891)."""
+    """Stretch sqrt(alpha_bar) until the last is zero and the first as it was (Lin et al., arXiv:2305.08891)."""
     roots = np.sqrt(alpha_bars)
     return ((roots - roots[-1]) * roots[0] / (roots[0] - roots[-1])) ** 2
 

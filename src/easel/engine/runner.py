@@ -1,0 +1,151 @@
+"""Where the engine meets torch: encode, call the network, advance, decode."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from easel.domain.errors import GenerationFailed, InvalidRequest
+from easel.engine.advance import Canvas, advance
+from easel.engine.batch import Batch
+from easel.engine.events import Image
+from easel.engine.families import FAMILIES
+from easel.engine.families.base import Conditioning, LoadedFamily
+from easel.engine.families.folder import read_noise_schedule
+from easel.engine.request import Checkpoint, PictureRequest
+from easel.engine.residency import Residency
+from easel.engine.samplers import NoiseSchedule, Plan, plan
+from easel.engine.trajectory import Trajectory
+
+MIB = 2**20
+GIB = 2**30
+QUOTED = 60
+"""How many characters of a cut prompt its note repeats."""
+
+
+class TorchRunner:
+    """Draws with diffusers' networks on one device. Belongs to the thread of its engine."""
+
+    def __init__(
+        self,
+        device: str = "auto",
+        *,
+        threads: int | None = None,
+        max_checkpoints: int = 2,
+        weight_bytes: int = 16 * GIB,
+        conditioning_bytes: int = 64 * MIB,
+    ) -> None:
+        """`device` is `auto`, `cpu` or `cuda`; `threads` are those of CPU kernels, and the whole process has them.
+
+        float32 on a CPU, where nothing smaller is faster; bfloat16 networks on a GPU, with float32 latents.
+        """
+        if threads is not None:
+            torch.set_num_threads(threads)
+        self.device = _device(device)
+        self.max_checkpoints = max_checkpoints
+        self.calls = 0
+        """Network calls made."""
+        self._dtype = torch.float32 if self.device.type == "cpu" else torch.bfloat16
+        self._loaded: Residency[Checkpoint, LoadedFamily] = Residency(
+            lambda family: family.bytes, bytes=weight_bytes, most=max_checkpoints
+        )
+        self._encoded: Residency[tuple[Checkpoint, str], Conditioning] = Residency(
+            lambda conditioning: conditioning.bytes, bytes=conditioning_bytes
+        )
+        self._schedules: Residency[Path, NoiseSchedule] = Residency(
+            lambda schedule: schedule.alpha_bars.nbytes, bytes=MIB
+        )
+        self._canvases: dict[str, Canvas] = {}
+
+    def plan(self, request: PictureRequest) -> Plan:
+        _loader(request.checkpoint)
+        folder = request.checkpoint.folder
+        schedule = self._schedules.get(folder, lambda: read_noise_schedule(folder))
+        try:
+            return plan(schedule, request.sampler, request.spacing, request.steps)
+        except ValueError as error:
+            raise InvalidRequest("steps", f"{error}.") from None
+
+    @torch.inference_mode()
+    def prepare(self, picture: Trajectory) -> tuple[str, ...]:
+        request = picture.request
+        family = self._family(request.checkpoint)
+        texts = {"prompt": request.prompt}
+        if request.is_guided:
+            texts["negative prompt"] = request.negative_prompt
+        encoded = {name: self._encode(family, request.checkpoint, text) for name, text in texts.items()}
+        generator = torch.Generator().manual_seed(request.seed)
+        noise = torch.randn(family.latent_shape(request.width, request.height), generator=generator)
+        self._canvases[request.id] = Canvas(
+            latents=(noise * picture.plan.noise).to(self.device),
+            conditioning={text: encoded[name].states for name, text in texts.items()},
+            generator=generator,
+            history=picture.plan.history,
+        )
+        return tuple(_note(name, found.cut) for name, found in encoded.items() if found.cut is not None)
+
+    @torch.inference_mode()
+    def denoise(self, batch: Batch) -> None:
+        family = self._family(batch.key.checkpoint)
+        canvases = [self._canvases[picture.id] for picture in batch.pictures]
+        latents = torch.stack([canvas.latents for canvas in canvases])
+        answers = self._call(family, batch, canvases, latents)
+        advance(canvases, [picture.step for picture in batch.pictures], latents, answers)
+
+    def _call(self, family: LoadedFamily, batch: Batch, canvases: list[Canvas], latents: torch.Tensor) -> torch.Tensor:
+        """One network call, and guidance: what the negative prompt's row answers, and `guidance` times the way from there.
+
+        Rows come as Batch.rows says, so the first of them are the pictures' own. An unguided picture is its own negative.
+        """
+        rows = batch.rows
+        timesteps = [batch.pictures[row.picture].step.timestep for row in rows]
+        answers = family.predict(
+            latents[[row.picture for row in rows]],
+            torch.tensor(timesteps, dtype=torch.float32).to(self.device),
+            torch.stack([canvases[row.picture].conditioning[row.text] for row in rows]),
+        )
+        self.calls += 1
+        count = len(canvases)
+        prompted = answers[:count]
+        negative = prompted.clone()
+        negative[[row.picture for row in rows[count:]]] = answers[count:]
+        guidance = torch.tensor([picture.request.guidance for picture in batch.pictures], dtype=torch.float32)
+        return negative + guidance.to(self.device).view(-1, 1, 1, 1) * (prompted - negative)
+
+    @torch.inference_mode()
+    def decode(self, picture: Trajectory) -> Image:
+        latents = self._canvases[picture.id].latents
+        if not bool(torch.isfinite(latents).all()):
+            raise GenerationFailed(
+                "The picture came out as not-a-number: try a lower guidance or another sampler; "
+                "if every picture does, the model's weights are damaged."
+            )
+        return self._family(picture.request.checkpoint).decode(latents).cpu().numpy()
+
+    def release(self, id: str) -> None:
+        self._canvases.pop(id, None)
+
+    def _family(self, checkpoint: Checkpoint) -> LoadedFamily:
+        load = _loader(checkpoint)
+        return self._loaded.get(checkpoint, lambda: load(checkpoint.folder, self.device, self._dtype))
+
+    def _encode(self, family: LoadedFamily, checkpoint: Checkpoint, text: str) -> Conditioning:
+        return self._encoded.get((checkpoint, text), lambda: family.encode(text))
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def _loader(checkpoint: Checkpoint) -> Callable[[Path, torch.device, torch.dtype], LoadedFamily]:
+    if checkpoint.family not in FAMILIES:
+        known = ", ".join(FAMILIES)
+        raise InvalidRequest("model_id", f"Models of family {checkpoint.family} cannot be drawn; known are {known}.")
+    return FAMILIES[checkpoint.family]
+
+
+def _note(name: str, cut: str) -> str:
+    quoted = cut if len(cut) <= QUOTED else f"{cut[:QUOTED]}..."
+    return f'The {name} is longer than the text encoder reads; this end of it was left out: "{quoted}"'
