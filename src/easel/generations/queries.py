@@ -63,7 +63,7 @@ def list_views(session: Session, clock: Clock, account_id: int, limit: int = 50)
     """The account's newest first."""
     joined = select(Generation, Job).join(Job, (Job.kind == GENERATE) & (Job.subject_id == Generation.id))
     newest = joined.where(Generation.account_id == account_id).order_by(Generation.id.desc()).limit(limit)
-    return [_view(session, clock, generation, job) for generation, job in session.execute(newest).tuples()]
+    return [_view(session, clock, generation, job) for generation, job in session.execute(newest)]
 
 
 def own_generation(session: Session, account_id: int, generation_id: int) -> Generation:

@@ -109,7 +109,7 @@ def renew(
         .values(lease_until=now + lease)
         .returning(Job.id, Job.cancel_requested)
     )
-    return {job_id: cancel for job_id, cancel in session.execute(renewed).tuples()}
+    return {job_id: cancel for job_id, cancel in session.execute(renewed)}
 
 
 def close(session: Session, lease: Lease, state: JobState, now: datetime, error: str | None = None) -> Job:
