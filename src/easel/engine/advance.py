@@ -42,9 +42,7 @@ def advance(canvases: Sequence[Canvas], steps: Sequence[Step], latents: torch.Te
 
     prediction = column([step.prediction.x for step in steps]) * latents
     prediction += column([step.prediction.out for step in steps]) * answers
-    remembered = [
-        [new, *canvas.predictions][: canvas.history] for canvas, new in zip(canvases, prediction, strict=True)
-    ]
+    remembered = [_remember(canvas, newest) for canvas, newest in zip(canvases, prediction, strict=True)]
 
     moved = column([step.keep for step in steps]) * latents
     moved += column([step.predictions[0] for step in steps]) * prediction
@@ -65,6 +63,10 @@ def advance(canvases: Sequence[Canvas], steps: Sequence[Step], latents: torch.Te
         canvas.kept = latents[at] if step.keeps else canvas.kept
         canvas.predictions = remembered[at]
         canvas.latents = moved[at]
+
+
+def _remember(canvas: Canvas, newest: torch.Tensor) -> list[torch.Tensor]:
+    return [newest, *canvas.predictions][: canvas.history]
 
 
 def _weight(step: Step, age: int) -> float:

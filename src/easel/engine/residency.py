@@ -31,7 +31,7 @@ class Residency(Generic[Key, Value]):
         return sum(self._size(value) for value in self._kept.values())
 
     def get(self, key: Key, make: Callable[[], Value]) -> Value:
-        """What is kept under `key`, or else what `make` answers. What `make` raises changes nothing but the room made."""
+        """What is kept under `key`, or else what `make` answers; when that raises, nothing is kept under `key`."""
         if key not in self._kept:
             # Room first, so that there are never more than `most` in memory, not even while one loads.
             self._evict(most=None if self._most is None else self._most - 1)

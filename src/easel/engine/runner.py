@@ -93,9 +93,9 @@ class TorchRunner:
         advance(canvases, [picture.step for picture in batch.pictures], latents, answers)
 
     def _call(self, family: LoadedFamily, batch: Batch, canvases: list[Canvas], latents: torch.Tensor) -> torch.Tensor:
-        """One network call, and guidance: what the negative prompt's row answers, and `guidance` times the way from there.
+        """One network call and classifier-free guidance (Ho and Salimans, arXiv:2207.12598).
 
-        Rows come as Batch.rows says, so the first of them are the pictures' own. An unguided picture is its own negative.
+        Rows come as Batch.rows says, so the first of them are the prompts'. An unguided picture is its own negative.
         """
         rows = batch.rows
         timesteps = [batch.pictures[row.picture].step.timestep for row in rows]
@@ -114,13 +114,14 @@ class TorchRunner:
 
     @torch.inference_mode()
     def decode(self, picture: Trajectory) -> Image:
-        latents = self._canvases[picture.id].latents
-        if not bool(torch.isfinite(latents).all()):
+        pixels = self._family(picture.request.checkpoint).decode(self._canvases[picture.id].latents).cpu()
+        # Not looked at before the end: on a GPU each look would stop the queue, and no row reaches another's numbers.
+        if not bool(torch.isfinite(pixels).all()):
             raise GenerationFailed(
                 "The picture came out as not-a-number: try a lower guidance or another sampler; "
                 "if every picture does, the model's weights are damaged."
             )
-        return self._family(picture.request.checkpoint).decode(latents).cpu().numpy()
+        return (pixels * 255).round().to(torch.uint8).numpy()
 
     def release(self, id: str) -> None:
         self._canvases.pop(id, None)

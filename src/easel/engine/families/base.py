@@ -39,5 +39,5 @@ class LoadedFamily(Protocol):
         ...
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        """channels x h x w -> height x width x 3, uint8."""
+        """channels x h x w -> height x width x 3, from 0 to 1."""
         ...

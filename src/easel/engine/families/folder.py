@@ -43,8 +43,8 @@ def weights_variant(folder: Path, part: str) -> str | None:
     pickles = [file.name for file in (folder / part).glob("*") if file.suffix in PICKLES]
     if pickles:
         raise _unusable(
-            f"{folder / part} holds pickled weights ({pickles[0]}), which can run code and are never loaded. If you trust "
-            "them, convert them elsewhere: DiffusionPipeline.from_pretrained(FOLDER).save_pretrained(NEW_FOLDER)"
+            f"{folder / part} holds pickled weights ({pickles[0]}), which can run code and are never loaded. If you "
+            "trust them, convert them elsewhere: DiffusionPipeline.from_pretrained(FOLDER).save_pretrained(NEW_FOLDER)"
         )
     raise _unusable(f"{folder / part} holds no .safetensors file; the folder must be a whole checkpoint")
 

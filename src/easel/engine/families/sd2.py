@@ -92,7 +92,7 @@ class StableDiffusion:
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         scaled = latents[None].to(self._vae.dtype) / self._vae.config.scaling_factor
         picture = self._vae.decode(scaled, return_dict=False)[0][0].float()
-        return ((picture / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0)
+        return (picture / 2 + 0.5).clamp(0, 1).permute(1, 2, 0)
 
 
 def _require_text_to_image(folder: Path) -> None:
