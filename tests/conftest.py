@@ -3,14 +3,16 @@
 The server starts when the first test asks for a database, so unit tests never pay for it.
 """
 
+import secrets
 import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
 from easel.db.migrate import migrate
@@ -24,20 +26,43 @@ with warnings.catch_warnings(action="ignore"):
 TEMPLATE = "easel_template"
 
 
+@dataclass(frozen=True)
+class TestServer:
+    """A PostgreSQL for this run alone. It forgets everything at the end, so it need not wait for the disk."""
+
+    admin_url: str
+    admin: Connection
+
+    __test__ = False
+
+    def do(self, statement: str) -> None:
+        self.admin.execute(text(statement))
+
+    def url(self, name: str) -> str:
+        return self.admin_url.replace("/postgres?", f"/{name}?", 1)
+
+
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[EmbeddedServer]:
-    """A server for this run alone. It forgets everything at the end, so it need not wait for the disk."""
+def postgres() -> Iterator[TestServer]:
     folder = Path(tempfile.mkdtemp(prefix="easel-test-"))
     server = EmbeddedServer(folder / "postgres")
-    _do(server, "ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET full_page_writes = off", "SELECT pg_reload_conf()")
-    yield server
+    admin_url = server.url("postgres")
+    engine = Database(admin_url).engine.execution_options(isolation_level="AUTOCOMMIT")
+    with engine.connect() as admin:
+        postgres = TestServer(admin_url, admin)
+        for statement in ("ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET full_page_writes = off"):
+            postgres.do(statement)
+        postgres.do("SELECT pg_reload_conf()")
+        yield postgres
+    engine.dispose()
     server.stop()
     shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
-def template(postgres: EmbeddedServer) -> str:
+def template(postgres: TestServer) -> str:
     """The name of a migrated database without rows; a test's own is a copy of it."""
+    postgres.do(f'CREATE DATABASE "{TEMPLATE}"')
     database = Database(postgres.url(TEMPLATE))
     migrate(database)
     database.close()
@@ -45,12 +70,12 @@ def template(postgres: EmbeddedServer) -> str:
 
 
 @pytest.fixture
-def database_url(postgres: EmbeddedServer, template: str, request: pytest.FixtureRequest) -> Iterator[str]:
+def database_url(postgres: TestServer, template: str) -> Iterator[str]:
     """The `postgresql://` URL of a fresh, migrated database."""
-    name = f"test_{abs(hash(request.node.nodeid)):x}"
-    _do(postgres, f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
+    name = f"test_{secrets.token_hex(8)}"
+    postgres.do(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
     yield postgres.url(name)
-    _do(postgres, f'DROP DATABASE "{name}" WITH (FORCE)')
+    postgres.do(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 @pytest.fixture
@@ -73,22 +98,10 @@ def clock() -> SettableClock:
 
 
 @pytest.fixture
-def empty_database(postgres: EmbeddedServer) -> Iterator[Database]:
+def empty_database(postgres: TestServer) -> Iterator[Database]:
     """A database without any table, for tests of the migrations themselves."""
+    postgres.do('CREATE DATABASE "easel_empty"')
     database = Database(postgres.url("easel_empty"))
     yield database
     database.close()
-    _do(postgres, 'DROP DATABASE "easel_empty" WITH (FORCE)')
-
-
-def _do(server: EmbeddedServer, *statements: str) -> None:
-    """Run statements that PostgreSQL allows in no transaction."""
-    admin: Engine = create_engine(
-        server.url("postgres").replace("postgresql://", "postgresql+psycopg://", 1), isolation_level="AUTOCOMMIT"
-    )
-    try:
-        with admin.connect() as connection:
-            for statement in statements:
-                connection.execute(text(statement))
-    finally:
-        admin.dispose()
+    postgres.do('DROP DATABASE "easel_empty" WITH (FORCE)')
