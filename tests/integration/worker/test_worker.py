@@ -1,0 +1,175 @@
+"""A worker with the fake runner on the real database: what it takes, it delivers, or gives back."""
+
+import io
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from easel.accounts.queries import create_account
+from easel.accounts.tables import Account
+from easel.artifacts.blobs import BlobStore
+from easel.artifacts.links import LinkSigner
+from easel.catalogue.seed import seed_catalogue
+from easel.db.session import Database
+from easel.domain.request import GenerationDraft
+from easel.engine.engine import Engine
+from easel.engine.fake import FakeRunner
+from easel.generations.cancel import cancel
+from easel.generations.queries import GenerationView, get_view
+from easel.generations.submit import submit
+from easel.jobs import queue
+from easel.jobs.states import JobState
+from easel.kit.clock import SystemClock
+from easel.worker.worker import Worker
+
+CLOCK = SystemClock()
+PATIENCE = 20.0
+
+
+@pytest.fixture
+def blobs() -> BlobStore:
+    return BlobStore("memory:///")
+
+
+@pytest.fixture
+def account(database: Database) -> Account:
+    with database.transaction() as session:
+        seed_catalogue(session)
+        return create_account(session, CLOCK, "Ada", email=None, plan="premium")
+
+
+@pytest.fixture
+def order(database: Database, account: Account) -> Callable[..., int]:
+    def order(prompt: str = "a red star", **asked: int) -> int:
+        draft = GenerationDraft(model_id="easel-starter", prompt=prompt, **asked)
+        with database.transaction() as session:
+            return submit(session, CLOCK, account, draft, base_url="").id
+
+    return order
+
+
+@contextmanager
+def working(
+    database: Database, blobs: BlobStore, runner: FakeRunner, name: str = "w", lease: timedelta = timedelta(seconds=30)
+) -> Generator[Worker]:
+    worker = Worker(
+        name,
+        Engine(runner, deterministic=False),
+        database=database,
+        clock=CLOCK,
+        blobs=blobs,
+        links=LinkSigner("secret"),
+        lease=lease,
+        capacity=4,
+        device="fake",
+    )
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    try:
+        yield worker
+    finally:
+        worker.stop()
+        thread.join(timeout=PATIENCE)
+        assert not thread.is_alive()
+
+
+def wait_for(
+    database: Database, account: Account, generation_id: int, wanted: Callable[[GenerationView], bool]
+) -> GenerationView:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        with database.transaction() as session:
+            view = get_view(session, CLOCK, account.id, generation_id)
+        if wanted(view):
+            return view
+        assert time.monotonic() < deadline, f"still {view.state}"
+        time.sleep(0.02)
+
+
+def final(view: GenerationView) -> bool:
+    return view.is_final
+
+
+def test_it_draws_what_was_asked(
+    database: Database, account: Account, blobs: BlobStore, order: Callable[..., int]
+) -> None:
+    generation = order(samples=3, seed=7)
+    with working(database, blobs, FakeRunner()):
+        view = wait_for(database, account, generation, final)
+    assert view.state is JobState.DONE
+    pictures = []
+    for index, key in enumerate(view.artifact_keys):
+        with Image.open(io.BytesIO(blobs.get(key))) as picture:
+            assert picture.size == (view.request.width, view.request.height)
+            assert f"Seed: {7 + index}," in picture.info["parameters"]
+            pictures.append(np.asarray(picture))
+    assert not (pictures[0] == pictures[1]).all()
+
+
+def test_requests_in_flight_together_share_ticks(
+    database: Database, account: Account, blobs: BlobStore, order: Callable[..., int]
+) -> None:
+    first, second = order("one", steps=20), order("two", steps=30)
+    runner = FakeRunner(seconds_per_call=0.005)
+    with working(database, blobs, runner):
+        for generation in (first, second):
+            assert wait_for(database, account, generation, final).state is JobState.DONE
+    assert len(runner.calls) < 50
+    assert any(len(call) == 2 for call in runner.calls)
+
+
+def test_a_failure_ends_its_own_generation_only(
+    database: Database, account: Account, blobs: BlobStore, order: Callable[..., int]
+) -> None:
+    bad, good = order("an undecodable star"), order("a star")
+    with working(database, blobs, FakeRunner()):
+        failed, done = (wait_for(database, account, generation, final) for generation in (bad, good))
+    assert (failed.state, done.state) == (JobState.FAILED, JobState.DONE)
+    assert "another seed" in (failed.error or "")
+
+
+def test_cancelling_stops_at_the_next_step(
+    database: Database, account: Account, blobs: BlobStore, order: Callable[..., int]
+) -> None:
+    generation = order(steps=100)
+    runner = FakeRunner(seconds_per_call=0.05)
+    with working(database, blobs, runner):
+        wait_for(database, account, generation, lambda view: view.state is JobState.RUNNING)
+        with database.transaction() as session:
+            cancel(session, CLOCK, account.id, generation)
+        view = wait_for(database, account, generation, final)
+    assert view.state is JobState.CANCELLED
+    assert len(runner.calls) < 100
+
+
+def test_a_worker_that_stops_gives_its_work_back_and_the_next_draws_the_same_picture(
+    database: Database, account: Account, blobs: BlobStore, order: Callable[..., int]
+) -> None:
+    undisturbed, disturbed = order(seed=5, steps=40), order(seed=5, steps=40)
+    slow = FakeRunner(seconds_per_call=0.02)
+    with working(database, blobs, slow, "first"):
+        wait_for(database, account, disturbed, lambda view: view.state is JobState.RUNNING)
+    with database.transaction() as session:
+        assert get_view(session, CLOCK, account.id, disturbed).state is JobState.QUEUED
+        assert queue.job_of(session, "generate", disturbed).attempts == 0
+    with working(database, blobs, FakeRunner(), "second"):
+        views = [wait_for(database, account, generation, final) for generation in (undisturbed, disturbed)]
+    one, other = (blobs.get(view.artifact_keys[0]) for view in views)
+    assert one == other
+
+
+def test_a_silent_workers_job_is_drawn_by_another(
+    database: Database, account: Account, blobs: BlobStore, order: Callable[..., int]
+) -> None:
+    generation = order()
+    with database.transaction() as session:  # a worker that claims and is never heard of again
+        queue.claim(session, "gone", resident=(), limit=1, lease=timedelta(seconds=1), now=CLOCK.now())
+    with working(database, blobs, FakeRunner(), lease=timedelta(seconds=1.5)):
+        view = wait_for(database, account, generation, final)
+    assert view.state is JobState.DONE
