@@ -1,0 +1,87 @@
+"""The catalogue file, read and checked."""
+
+import tomllib
+from dataclasses import asdict, dataclass
+from importlib import resources
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from easel.domain.money import Micros, micros_from_dollars
+from easel.domain.sampling import Sampler, Spacing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """What a draft may leave out."""
+
+    width: int
+    height: int
+    steps: int
+    guidance: float
+    sampler: Sampler
+    spacing: Spacing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a draft may ask for; both ends of a range are allowed."""
+
+    size: tuple[int, int]
+    """Of width and of height, in pixels."""
+    multiple_of: int
+    """Of width and of height, in pixels."""
+    steps: tuple[int, int]
+    guidance: tuple[float, float]
+    samples: tuple[int, int]
+
+
+read_defaults = TypeAdapter(Defaults).validate_python
+"""From the table's JSON or the file's TOML. Raises pydantic's ValidationError, a ValueError."""
+
+read_limits = TypeAdapter(Limits).validate_python
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One model of the file, in the columns of the table."""
+
+    model_id: str
+    provider: str
+    kind: str
+    family: str | None
+    name: str
+    summary: str
+    description: str
+    licence: str
+    price: Micros
+    defaults: dict[str, Any]
+    limits: dict[str, Any]
+    source: str | None
+
+
+def read_entries() -> list[Entry]:
+    """The models of `models.toml`. Raises TypeError or ValueError where the file is wrong."""
+    text = (resources.files("easel.catalogue") / "models.toml").read_text("utf-8")
+    return [_entry(**raw) for raw in tomllib.loads(text)["model"]]
+
+
+def _entry(
+    *,
+    price: str,
+    description: str,
+    family: str | None = None,
+    source: str | None = None,
+    defaults: dict[str, Any] | None = None,
+    limits: dict[str, Any] | None = None,
+    **columns: str,
+) -> Entry:
+    return Entry(
+        family=family,
+        source=source,
+        price=micros_from_dollars(price),
+        description=description.strip(),
+        defaults=asdict(read_defaults(defaults)) if defaults else {},
+        limits=asdict(read_limits(limits)) if limits else {},
+        **columns,
+    )
