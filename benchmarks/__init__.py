@@ -1,0 +1,1 @@
+"""Commands that measure. Each writes a JSON result that names machine and commit into benchmarks/results."""
