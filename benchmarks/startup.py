@@ -88,7 +88,7 @@ def ask(key: str) -> dict[str, Any]:
 
 
 def resident(pid: int) -> dict[str, float]:
-    """MiB by process; the database's processes share memory, so theirs is the proportional set size."""
+    """MiB by process."""
     sizes: dict[str, float] = {}
     for process in psutil.Process(pid).children(recursive=True):
         words = process.cmdline()
