@@ -1,7 +1,7 @@
 """What stays in memory, and what leaves it first."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
@@ -25,6 +25,10 @@ class Residency(Generic[Key, Value]):
 
     def __contains__(self, key: Key) -> bool:
         return key in self._kept
+
+    def __iter__(self) -> Iterator[Key]:
+        """The keys, the one used longest ago first."""
+        return iter(self._kept)
 
     @property
     def bytes(self) -> int:

@@ -41,11 +41,11 @@ class TorchRunner:
         """
         if threads is not None:
             torch.set_num_threads(threads)
-        self.device = _device(device)
+        self._device = _device(device)
         self.max_checkpoints = max_checkpoints
         self.calls = 0
         """Network calls made."""
-        self._dtype = torch.float32 if self.device.type == "cpu" else torch.bfloat16
+        self._dtype = torch.float32 if self._device.type == "cpu" else torch.bfloat16
         self._loaded: Residency[Checkpoint, LoadedFamily] = Residency(
             lambda family: family.bytes, bytes=weight_bytes, most=max_checkpoints
         )
@@ -56,6 +56,15 @@ class TorchRunner:
             lambda schedule: schedule.alpha_bars.nbytes, bytes=MIB
         )
         self._canvases: dict[str, Canvas] = {}
+
+    @property
+    def device(self) -> str:
+        """`cpu` or `cuda`."""
+        return self._device.type
+
+    def resident(self) -> list[str]:
+        """Names of the checkpoints whose weights are loaded, the one used longest ago first."""
+        return [checkpoint.name for checkpoint in self._loaded]
 
     def plan(self, request: PictureRequest) -> Plan:
         _loader(request.checkpoint)
@@ -77,7 +86,7 @@ class TorchRunner:
         generator = torch.Generator().manual_seed(request.seed)
         noise = torch.randn(family.latent_shape(request.width, request.height), generator=generator)
         self._canvases[request.id] = Canvas(
-            latents=(noise * picture.plan.noise).to(self.device),
+            latents=(noise * picture.plan.noise).to(self._device),
             conditioning={text: encoded[name].states for name, text in texts.items()},
             generator=generator,
             history=picture.plan.history,
@@ -101,7 +110,7 @@ class TorchRunner:
         timesteps = [batch.pictures[row.picture].step.timestep for row in rows]
         answers = family.predict(
             latents[[row.picture for row in rows]],
-            torch.tensor(timesteps, dtype=torch.float32).to(self.device),
+            torch.tensor(timesteps, dtype=torch.float32).to(self._device),
             torch.stack([canvases[row.picture].conditioning[row.text] for row in rows]),
         )
         self.calls += 1
@@ -110,7 +119,7 @@ class TorchRunner:
         negative = prompted.clone()
         negative[[row.picture for row in rows[count:]]] = answers[count:]
         guidance = torch.tensor([picture.request.guidance for picture in batch.pictures], dtype=torch.float32)
-        return negative + guidance.to(self.device).view(-1, 1, 1, 1) * (prompted - negative)
+        return negative + guidance.to(self._device).view(-1, 1, 1, 1) * (prompted - negative)
 
     @torch.inference_mode()
     def decode(self, picture: Trajectory) -> Image:
@@ -128,7 +137,7 @@ class TorchRunner:
 
     def _family(self, checkpoint: Checkpoint) -> LoadedFamily:
         load = _loader(checkpoint)
-        return self._loaded.get(checkpoint, lambda: load(checkpoint.folder, self.device, self._dtype))
+        return self._loaded.get(checkpoint, lambda: load(checkpoint.folder, self._device, self._dtype))
 
     def _encode(self, family: LoadedFamily, checkpoint: Checkpoint, text: str) -> Conditioning:
         return self._encoded.get((checkpoint, text), lambda: family.encode(text))
