@@ -1,0 +1,80 @@
+"""What pages say about a model and its price."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from easel.billing.plans import Plan
+from easel.billing.pricing import quote
+from easel.catalogue.tables import Model
+from easel.domain.money import Micros, format_dollars
+from easel.site.addresses import model_address
+
+PROVIDERS: Final = {"easel": "Easel", "modelslab": "ModelsLab"}
+KINDS: Final = {
+    "checkpoint": "Text to image",
+    "lora": "LoRA",
+    "embedding": "Embedding",
+    "vae": "VAE",
+    "controlnet": "ControlNet",
+    "upscaler": "Upscaler",
+}
+OPEN_SOURCE: Final = frozenset({"Apache-2.0", "MIT", "BSD-3-Clause"})
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    model_id: str
+    name: str
+    address: str
+    provider: str
+    kind: str
+    summary: str
+    price: str
+    licence: str
+    badges: tuple[str, ...]
+    paragraphs: tuple[str, ...]
+    install_command: str | None
+    """What an operator types to have it here; None where it is here."""
+    can_draw: bool
+    """It is here, and draws by itself: an adapter needs a checkpoint to be drawn with."""
+
+
+def card_of(model: Model) -> ModelCard:
+    installed = model.weights is not None
+    # Where nobody offers a download, an operator brings the weights.
+    origin = "" if model.source else " --from FOLDER"
+    return ModelCard(
+        model_id=model.model_id,
+        name=model.name,
+        address=model_address(model),
+        provider=PROVIDERS.get(model.provider, model.provider),
+        kind=KINDS.get(model.kind, model.kind),
+        summary=model.summary,
+        price=format_dollars(model.price),
+        licence=model.licence,
+        badges=_badges(model),
+        paragraphs=tuple(paragraph.strip() for paragraph in model.description.split("\n\n") if paragraph.strip()),
+        install_command=None if installed else f"easel models install {model.model_id}{origin}",
+        can_draw=installed and model.kind == "checkpoint",
+    )
+
+
+def _badges(model: Model) -> tuple[str, ...]:
+    ships_with_us = (model.source or "").startswith("package:")
+    return (
+        "Open source" if model.licence in OPEN_SOURCE else "Open weights",
+        model.licence,
+        *(("Draws on a laptop CPU",) if ships_with_us else ()),
+    )
+
+
+def price_line(plan: Plan | None, price: Micros, samples: int) -> str:
+    """What a click on Generate will cost. A stranger sees what pay as you go costs."""
+    each = format_dollars(price)
+    if plan is not None and plan.is_free_of_charge:
+        daily = f", up to {plan.daily_pictures} pictures a day" if plan.daily_pictures else ""
+        return f"Free on your {plan.title} plan{daily}; {each} a picture pay as you go"
+    if samples == 1:
+        return f"{each} a picture"
+    total = price * samples if plan is None else quote(plan, price, samples).total
+    return f"{format_dollars(total)} for {samples} pictures, {each} a picture"

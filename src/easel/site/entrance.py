@@ -1,0 +1,55 @@
+"""Signing in with a one-time link, and signing out."""
+
+from typing import Annotated, Final
+
+from fastapi import Form, Request, Response
+from fastapi.responses import RedirectResponse
+
+from easel.accounts.sign_in import redeem_sign_in_token
+from easel.catalogue.queries import find_model
+from easel.domain.errors import NotAuthenticated
+from easel.site.addresses import model_address
+from easel.site.sessions import COOKIE
+from easel.site.site import Site
+
+HOW: Final = (
+    "Easel has no passwords: it prints a one-time link instead.",
+    "The one that easel serve printed when it started, after the words “Sign in:”, is yours. "
+    "For a new one, run easel accounts sign-in on the machine that Easel runs on, or restart the server.",
+)
+USED: Final = (
+    "A link signs in once and for a limited time, so that nobody else can use it after you.",
+    "For a new one, run easel accounts sign-in on the machine that Easel runs on, or restart the server.",
+)
+
+
+class Entrance:
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def sign_in(self, request: Request, token: str = "") -> Response:
+        """Redeem the link's token; without one, say where links come from."""
+        services = self._site.services
+        with services.database.transaction() as session:
+            visitor = self._site.visitor(session, request)
+            start = model_address(find_model(session, services.default_model))
+        try:
+            if token:
+                with services.database.transaction() as session:
+                    return self._site.sign_in(request, redeem_sign_in_token(session, services.clock, token), start)
+        except NotAuthenticated:
+            if visitor is None:
+                return self._message(request, "This sign-in link has been used or has run out", USED, status=401)
+        # The same link opened twice is no reason to frighten somebody who is in already.
+        return RedirectResponse(start, 303) if visitor else self._message(request, "Sign in with a link", HOW)
+
+    def sign_out(self, request: Request, csrf: Annotated[str, Form()] = "") -> Response:
+        with self._site.services.database.transaction() as session:
+            self._site.sender(session, request, csrf)
+        response = RedirectResponse("/", 303)
+        response.delete_cookie(COOKIE)
+        return response
+
+    def _message(self, request: Request, title: str, sentences: tuple[str, ...], status: int = 200) -> Response:
+        page = self._site.page
+        return page(request, "message.html", status=status, title=title, sentences=sentences, visitor=None)

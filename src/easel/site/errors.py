@@ -1,0 +1,62 @@
+"""Refusals as pages: a heading, the sentence and where to go from here."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse
+from fastapi.routing import APIRoute
+
+from easel.domain.errors import DomainError, Kind
+from easel.site.site import Site
+
+STATUS: Final = {
+    Kind.INVALID: 422,
+    Kind.UNAUTHENTICATED: 401,
+    Kind.FORBIDDEN: 403,
+    Kind.NOT_FOUND: 404,
+    Kind.PAYMENT_REQUIRED: 402,
+    Kind.CONFLICT: 409,
+    Kind.TOO_MANY: 429,
+    Kind.UNAVAILABLE: 503,
+    Kind.FAILED: 500,
+}
+TITLES: Final = {
+    Kind.NOT_FOUND: "There is nothing at this address",
+    Kind.UNAUTHENTICATED: "Please sign in",
+    Kind.INVALID: "This cannot be done as asked",
+}
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+def page_route(site: Site) -> type[APIRoute]:
+    """A route whose refusals are pages for people."""
+
+    class PageRoute(APIRoute):
+        def get_route_handler(self) -> Handler:
+            answer = super().get_route_handler()
+
+            async def answer_with_pages(request: Request) -> Response:
+                try:
+                    return await answer(request)
+                except DomainError as refusal:
+                    return refusal_page(site, request, refusal)
+                except RequestValidationError:
+                    return not_found_page(site, request)
+
+            return answer_with_pages
+
+    return PageRoute
+
+
+def refusal_page(site: Site, request: Request, refusal: DomainError) -> HTMLResponse:
+    title = TITLES.get(refusal.kind, "This did not work")
+    status = STATUS[refusal.kind]
+    return site.page(request, "message.html", status=status, title=title, sentences=[refusal.message])
+
+
+def not_found_page(site: Site, request: Request) -> HTMLResponse:
+    sentence = "The address may be mistyped, or what was here has moved. The models are the place to start."
+    return site.page(request, "message.html", status=404, title=TITLES[Kind.NOT_FOUND], sentences=[sentence])

@@ -1,0 +1,144 @@
+"""The model page: the form, the order it places and the output panel."""
+
+from typing import Annotated, Any
+
+from fastapi import Form, Request, Response
+from fastapi.responses import RedirectResponse
+from sqlalchemy.orm import Session
+
+from easel.catalogue.limits import defaults_of, limits_of
+from easel.catalogue.queries import find_model
+from easel.catalogue.tables import Model
+from easel.domain.errors import DomainError, InvalidRequest, NotFound
+from easel.generations.cancel import cancel
+from easel.generations.queries import GenerationView, get_view
+from easel.generations.submit import submit
+from easel.site.addresses import model_address
+from easel.site.describe import card_of, price_line
+from easel.site.errors import STATUS
+from easel.site.examples import prompts_for
+from easel.site.form import PlaygroundForm, problem_of
+from easel.site.output import Output, output_of
+from easel.site.site import Site, Visitor
+from easel.site.sizes import presets, size_named
+from easel.site.snippets import snippets
+
+
+class Playground:
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def show(self, request: Request, provider: str, model_id: str) -> Response:
+        """The model's page, with the generation that the address names, if any."""
+        with self._site.services.database.transaction() as session:
+            model = _find(session, provider, model_id)
+            visitor = self._site.visitor(session, request)
+            view = self._asked_view(session, request, visitor)
+        form = PlaygroundForm.model_validate(dict(request.query_params))
+        if view is not None:
+            form = PlaygroundForm.again(view.request, form.seed)
+        return self._page(request, model, visitor, form, view)
+
+    def generate(
+        self, request: Request, provider: str, model_id: str, form: Annotated[PlaygroundForm, Form()]
+    ) -> Response:
+        """Place the order and go to where it is shown; a refusal shows the form again, with the sentence beside it."""
+        services = self._site.services
+        try:
+            with services.database.transaction() as session:
+                model = _find(session, provider, model_id)
+                sender = self._site.sender(session, request, form.csrf)
+                draft = form.draft(model.model_id)
+                base_url = self._site.base_url(request)
+                generation = submit(session, services.clock, sender.account, draft, base_url=base_url)
+        except NotFound:
+            raise
+        except DomainError as refusal:
+            return self._refused(request, provider, model_id, form, refusal)
+        typed = {"seed": form.seed.strip()} if form.seed.strip() else {}
+        return RedirectResponse(model_address(model, generation=generation.id, **typed), 303)
+
+    def cancel(self, request: Request, generation_id: int, csrf: Annotated[str, Form()] = "") -> Response:
+        services = self._site.services
+        with services.database.transaction() as session:
+            sender = self._site.sender(session, request, csrf)
+            cancel(session, services.clock, sender.account.id, generation_id)
+            view = get_view(session, services.clock, sender.account.id, generation_id)
+            model = find_model(session, view.request.model_id)
+        return RedirectResponse(model_address(model, generation=generation_id), 303)
+
+    def _refused(
+        self, request: Request, provider: str, model_id: str, form: PlaygroundForm, refusal: DomainError
+    ) -> Response:
+        with self._site.services.database.transaction() as session:
+            model = _find(session, provider, model_id)
+            visitor = self._site.visitor(session, request)
+        problem = problem_of(refusal) if isinstance(refusal, InvalidRequest) else None
+        return self._page(
+            request,
+            model,
+            visitor,
+            form,
+            status=STATUS[refusal.kind],
+            errors=dict([problem] if problem else []),
+            notice="" if problem else refusal.message,
+        )
+
+    def _asked_view(self, session: Session, request: Request, visitor: Visitor | None) -> GenerationView | None:
+        asked = request.query_params.get("generation", "")
+        if visitor is None or not (asked.isascii() and asked.isdigit() and len(asked) < 19):
+            return None
+        try:
+            return get_view(session, self._site.services.clock, visitor.account.id, int(asked))
+        except NotFound:
+            return None
+
+    def _page(
+        self,
+        request: Request,
+        model: Model,
+        visitor: Visitor | None,
+        form: PlaygroundForm,
+        view: GenerationView | None = None,
+        *,
+        status: int = 200,
+        errors: dict[str, str] | None = None,
+        notice: str = "",
+    ) -> Response:
+        card = card_of(model)
+        page: dict[str, Any] = {"visitor": visitor, "card": card}
+        if card.can_draw:
+            limits, defaults = limits_of(model), defaults_of(model)
+            form = form.filled(defaults)
+            size = size_named(form.size, limits, defaults)
+            page |= {
+                "form": form,
+                "errors": errors or {},
+                "notice": notice,
+                "limits": limits,
+                "sizes": presets(limits, defaults, size),
+                "examples": prompts_for(model.model_id),
+                "price_line": price_line(visitor.plan if visitor else None, model.price, _count(form.samples)),
+                "price": None if visitor and visitor.plan.is_free_of_charge else model.price,
+                "snippets": snippets(self._site.base_url(request), model.model_id, form),
+                "output": output_of(view, self._site.services.links)
+                if view
+                else Output("idle", size.width, size.height),
+                "csrf": visitor.csrf if visitor else "",
+            }
+        return self._site.page(request, "model.html", status=status, **page)
+
+
+def _find(session: Session, provider: str, model_id: str) -> Model:
+    """Raises NotFound for a model that the catalogue does not have, or has under another provider."""
+    try:
+        model = find_model(session, model_id)
+    except InvalidRequest:
+        model = None
+    if model is None or model.provider != provider:
+        raise NotFound(f"The catalogue has no model {provider}/{model_id}. See which ones it has.")
+    return model
+
+
+def _count(samples: str) -> int:
+    return int(samples) if samples in ("1", "2", "3", "4") else 1

@@ -1,0 +1,20 @@
+// The model page, made pleasanter: the form is sent without leaving the page, and the picture is watched as it is drawn.
+
+import { prepareForm } from "./form.js";
+import { sendForm } from "./send.js";
+import { writeSnippets } from "./snippets.js";
+import { follow } from "./stream.js";
+
+const form = document.getElementById("ask");
+
+prepareForm(form);
+form.addEventListener("input", () => writeSnippets(form));
+
+document.addEventListener("submit", async (event) => {
+  if (!event.target.matches("[data-live-form]")) return;
+  event.preventDefault();
+  await sendForm(event.target, event.submitter);
+  follow();
+});
+
+follow();

@@ -1,0 +1,23 @@
+"""Numbers as people read them."""
+
+
+def number(value: float) -> str:
+    """`4.0` -> `4`, `7.5` -> `7.5`: no digit that says nothing."""
+    return f"{value:g}"
+
+
+def seconds(value: float) -> str:
+    """`0.4` -> `0.4 s`, `72` -> `1 min 12 s`."""
+    if value < 10:
+        return f"{value:.1f} s"
+    if value < 60:
+        return f"{value:.0f} s"
+    minutes, rest = divmod(round(value), 60)
+    return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+
+
+def ahead(others: int | None) -> str:
+    """How many requests are served first, as a sentence."""
+    if not others:
+        return "You are next."
+    return "One request is ahead of you." if others == 1 else f"{others} requests are ahead of you."
