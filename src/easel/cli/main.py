@@ -8,15 +8,15 @@ from easel import __version__
 from easel.domain.errors import DomainError
 
 app = App(name="easel", version=__version__, help="A self-hosted image-generation cloud.")
-app.command("easel.cli.serve:serve")
-app.command("easel.cli.gateway:gateway")
-app.command("easel.cli.worker:worker")
-app.command("easel.cli.generate:generate")
-app.command("easel.cli.models:app", name="models")
-app.command("easel.cli.accounts:app", name="accounts")
-app.command("easel.cli.keys:app", name="keys")
-app.command("easel.cli.ledger:app", name="ledger")
-app.command("easel.cli.train:app", name="train")
+app.command("easel.cli.serve:serve", name="serve", help="Start everything on this machine and keep it running.")
+app.command("easel.cli.gateway:gateway", name="gateway", help="Run one HTTP process.")
+app.command("easel.cli.worker:worker", name="worker", help="Run one drawing process.")
+app.command("easel.cli.generate:generate", name="generate", help="Draw a picture, without a server.")
+app.command("easel.cli.models:app", name="models", help="List, install and remove models.")
+app.command("easel.cli.accounts:app", name="accounts", help="Create, list and credit accounts.")
+app.command("easel.cli.keys:app", name="keys", help="Create, list and revoke API keys.")
+app.command("easel.cli.ledger:app", name="ledger", help="Look at the money, and prove that it adds up.")
+app.command("easel.cli.train:app", name="train", help="Train the starter model, stage by stage.")
 
 
 def main() -> None:
