@@ -7,9 +7,11 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
 
 from easel import __version__
 from easel.domain.errors import DomainError
@@ -21,6 +23,10 @@ from easel.gateway.health import health_router
 from easel.gateway.limits import LimitBody
 from easel.gateway.middleware import Journal, OpenToBrowsers, SecurityHeaders, TidyPath
 from easel.gateway.services import Services
+from easel.site.errors import not_found_page
+from easel.site.routes import STATIC, site_router
+from easel.site.sessions import SessionSigner
+from easel.site.site import Site
 
 
 def create_app(services: Services) -> FastAPI:
@@ -35,7 +41,9 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(health_router(services))
     app.include_router(files_router(services))
     app.include_router(modelslab_router(services))
-    _answer_errors(app)
+    app.include_router(site_router(services))
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    _answer_errors(app, Site(services, SessionSigner(services.secret)))
     # The last one added is the first to see a request.
     app.add_middleware(LimitBody)
     app.add_middleware(Journal, answer=answer)
@@ -51,10 +59,17 @@ def answer(request: Request, error: Exception) -> Response:
     return shape(request, refusal_of(error))
 
 
-def _answer_errors(app: FastAPI) -> None:
+def _answer_errors(app: FastAPI, site: Site) -> None:
     async def handle(request: Request, error: Exception) -> Response:
-        return answer(request, error)
+        refused = answer(request, error)
+        if refused.status_code == 404 and refused.media_type == "text/plain" and _is_for_people(request):
+            return await run_in_threadpool(not_found_page, site, request)
+        return refused
 
     expected = (DomainError, HTTPException, RequestValidationError, OperationalError, InterfaceError, PoolTimeout)
     for kind in expected:
         app.add_exception_handler(kind, handle)
+
+
+def _is_for_people(request: Request) -> bool:
+    return request.method == "GET" and "text/html" in request.headers.get("accept", "")

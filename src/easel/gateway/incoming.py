@@ -10,10 +10,12 @@ from typing import TypeAlias, cast
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
 from easel.gateway.errors import UnreadableBody
-from easel.gateway.limits import MAX_BODY_BYTES
+from easel.gateway.limits import MAX_BODY_BYTES, BodyTooLarge
 
 Fields: TypeAlias = dict[str, object]
 
@@ -66,7 +68,9 @@ def _read_json(body: bytes) -> Fields:
 async def _read_multipart(request: Request) -> Fields:
     try:
         form = await request.form(max_part_size=MAX_BODY_BYTES)
-    except (KeyError, ValueError):
+    except BodyTooLarge:
+        raise
+    except (MultiPartException, HTTPException, KeyError, ValueError):
         raise UnreadableBody("The body is no readable multipart form; check its boundary.") from None
     try:
         return {name: await _read_part(part) for name, part in form.items()}
