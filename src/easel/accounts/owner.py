@@ -7,6 +7,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from easel.accounts.keys import add_key, find_key
+from easel.accounts.queries import lock_account
 from easel.accounts.secrets import derived_key
 from easel.accounts.tables import Account, Role
 from easel.kit.clock import Clock
@@ -27,7 +28,7 @@ def ensure_owner_key(session: Session, clock: Clock, owner: Account, installatio
 
     It is derived from the installation's secret and a counter; where number n was revoked, number n + 1 follows.
     """
-    session.scalars(select(Account.id).filter_by(id=owner.id).with_for_update()).one()  # one start at a time
+    lock_account(session, owner.id)  # two processes that start at once would both add the key
     for counter in count(1):
         secret = derived_key(installation_secret, counter)
         key = find_key(session, secret)

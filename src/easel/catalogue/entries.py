@@ -5,41 +5,8 @@ from dataclasses import asdict, dataclass
 from importlib import resources
 from typing import Any
 
-from pydantic import TypeAdapter
-
+from easel.catalogue.limits import read_defaults, read_limits
 from easel.domain.money import Micros, micros_from_dollars
-from easel.domain.sampling import Sampler, Spacing
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Defaults:
-    """What a draft may leave out."""
-
-    width: int
-    height: int
-    steps: int
-    guidance: float
-    sampler: Sampler
-    spacing: Spacing
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What a draft may ask for; both ends of a range are allowed."""
-
-    size: tuple[int, int]
-    """Of width and of height, in pixels."""
-    multiple_of: int
-    """Of width and of height, in pixels."""
-    steps: tuple[int, int]
-    guidance: tuple[float, float]
-    samples: tuple[int, int]
-
-
-read_defaults = TypeAdapter(Defaults).validate_python
-"""From the table's JSON or the file's TOML. Raises pydantic's ValidationError, a ValueError."""
-
-read_limits = TypeAdapter(Limits).validate_python
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

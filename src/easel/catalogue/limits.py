@@ -5,67 +5,121 @@ The sentences name fields as the wire does (num_inference_steps, guidance_scale)
 
 import unicodedata
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
-from easel.catalogue.entries import Limits, read_defaults, read_limits
+from pydantic import TypeAdapter
+
 from easel.catalogue.tables import Model
 from easel.domain.errors import InvalidRequest, ModelNotInstalled
 from easel.domain.request import SEED_LIMIT, GenerationDraft, GenerationRequest
-
-PROMPT_LIMIT = 10_000
-"""Characters. Far more than any text encoder reads, far less than hurts."""
-
-Value = TypeVar("Value")
-Number = TypeVar("Number", int, float)
+from easel.domain.sampling import Sampler, Spacing
 
 RANDOM_SEED = -1
 """How AUTOMATIC1111 and its clients ask for a seed of our choice."""
 
+Value = TypeVar("Value")
+Number = TypeVar("Number", int, float)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """What a draft may leave out."""
+
+    width: int
+    height: int
+    steps: int
+    guidance: float
+    sampler: Sampler
+    spacing: Spacing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a draft may ask for; both ends of a range are allowed. Sizes are of width and of height, in pixels."""
+
+    min_size: int
+    max_size: int
+    multiple_of: int
+    min_steps: int
+    max_steps: int
+    min_guidance: float
+    max_guidance: float
+    max_samples: int
+    prompt_length: int = 10_000
+    """Characters: far more than any text encoder reads, far less than hurts."""
+
+
+read_defaults = TypeAdapter(Defaults).validate_python
+"""From the table's JSON or the file's TOML. Raises pydantic's ValidationError, a ValueError."""
+
+read_limits = TypeAdapter(Limits).validate_python
+
+
+def defaults_of(model: Model) -> Defaults:
+    """Raises InvalidRequest for a model that does not draw by itself."""
+    _check_kind(model)
+    return read_defaults(model.defaults)
+
+
+def limits_of(model: Model) -> Limits:
+    """Raises InvalidRequest for a model that does not draw by itself."""
+    _check_kind(model)
+    return read_limits(model.limits)
+
 
 def resolve(model: Model, draft: GenerationDraft, new_seed: Callable[[], int]) -> GenerationRequest:
     """The draft with nothing left open. Raises InvalidRequest naming the field, ModelNotInstalled without weights."""
-    _check_model(model)
-    defaults, limits = read_defaults(model.defaults), read_limits(model.limits)
+    defaults, limits = defaults_of(model), limits_of(model)
+    if model.weights is None:
+        raise ModelNotInstalled(model.model_id)
+    steps, guidance = _or(draft.steps, defaults.steps), _or(draft.guidance, defaults.guidance)
     return GenerationRequest(
         model_id=model.model_id,
-        prompt=_check_prompt("prompt", draft.prompt, required=True),
-        negative_prompt=_check_prompt("negative_prompt", draft.negative_prompt),
+        prompt=_check_prompt(draft.prompt, limits),
+        negative_prompt=_check_text("negative_prompt", draft.negative_prompt, limits),
         width=_check_size("width", _or(draft.width, defaults.width), limits),
         height=_check_size("height", _or(draft.height, defaults.height), limits),
-        samples=_check_range("samples", draft.samples, limits.samples),
-        steps=_check_range("num_inference_steps", _or(draft.steps, defaults.steps), limits.steps),
-        guidance=_check_range("guidance_scale", _or(draft.guidance, defaults.guidance), limits.guidance),
+        samples=_check_range("samples", draft.samples, 1, limits.max_samples),
+        steps=_check_range("num_inference_steps", steps, limits.min_steps, limits.max_steps),
+        guidance=_check_range("guidance_scale", guidance, limits.min_guidance, limits.max_guidance),
         seed=_check_seed(draft.seed, new_seed),
         sampler=_or(draft.sampler, defaults.sampler),
         spacing=_or(draft.spacing, defaults.spacing),
     )
 
 
-def _check_model(model: Model) -> None:
-    if model.kind != "checkpoint":
-        kind = {"lora": "LoRA"}.get(model.kind, model.kind)
-        field = {"lora": "lora_model", "embedding": "embeddings_model"}.get(model.kind, model.kind)
+def _check_kind(model: Model) -> None:
+    if model.kind == "checkpoint":
+        return
+    kind = {"lora": "LoRA"}.get(model.kind, model.kind)
+    field = {"lora": "lora_model", "embedding": "embeddings_model"}.get(model.kind, model.kind)
+    raise InvalidRequest(
+        "model_id",
+        f"Model {model.model_id} is a {kind}, not a checkpoint; "
+        f"send it as {field}, together with a checkpoint as model_id",
+    )
+
+
+def _check_prompt(prompt: str, limits: Limits) -> str:
+    if not prompt.strip():
+        raise InvalidRequest("prompt", "prompt is required")
+    return _check_text("prompt", prompt, limits)
+
+
+def _check_text(field: str, text: str, limits: Limits) -> str:
+    if len(text) > limits.prompt_length:
         raise InvalidRequest(
-            "model_id",
-            f"Model {model.model_id} is a {kind}, not a checkpoint; "
-            f"send it as {field}, together with a checkpoint as model_id",
+            field, f"{field} must be at most {limits.prompt_length:,} characters long, not {len(text):,}"
         )
-    if model.weights is None:
-        raise ModelNotInstalled(model.model_id)
-
-
-def _check_prompt(field: str, prompt: str, *, required: bool = False) -> str:
-    if required and not prompt.strip():
-        raise InvalidRequest(field, f"{field} is required")
-    if len(prompt) > PROMPT_LIMIT:
-        raise InvalidRequest(field, f"{field} must be at most {PROMPT_LIMIT:,} characters long, not {len(prompt):,}")
-    if any(unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\r\t" for character in prompt):
+    # Neither NUL nor half a surrogate pair can be stored, and no other control character means anything to a model.
+    if any(unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\r\t" for character in text):
         raise InvalidRequest(field, f"{field} must not contain control characters")
-    return prompt
+    return text
 
 
 def _check_size(field: str, value: int, limits: Limits) -> int:
-    _check_range(field, value, limits.size)
+    _check_range(field, value, limits.min_size, limits.max_size)
     if value % limits.multiple_of:
         raise InvalidRequest(field, f"{field} must be divisible by {limits.multiple_of}")
     return value
@@ -74,11 +128,10 @@ def _check_size(field: str, value: int, limits: Limits) -> int:
 def _check_seed(seed: int | None, new_seed: Callable[[], int]) -> int:
     if seed is None or seed == RANDOM_SEED:
         return new_seed()
-    return _check_range("seed", seed, (0, SEED_LIMIT - 1))
+    return _check_range("seed", seed, 0, SEED_LIMIT - 1)
 
 
-def _check_range(field: str, value: Number, allowed: tuple[float, float]) -> Number:
-    low, high = allowed
+def _check_range(field: str, value: Number, low: float, high: float) -> Number:
     if not low <= value <= high:  # written so that NaN fails as well
         raise InvalidRequest(field, f"{field} must be between {low:.10g} and {high:.10g}")
     return value

@@ -1,0 +1,237 @@
+"""HTTP to addresses that strangers have given: the one fetcher for webhooks, pictures and models by URL.
+
+A URL from outside may lead inside: to this machine, its network or a cloud's metadata service. So a name is resolved
+once, every address that it resolves to must be a public one, and the connection goes to exactly the address that was
+checked; a second look-up, which could answer differently, never happens. Redirects pass the same gate. Time and bytes
+are capped as a whole, so that a slow or endless answer ends as well.
+
+The gate stands where connections are opened, below HTTP: whatever the URL looked like, nothing else can be reached.
+"""
+
+import ipaddress
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import httpcore2
+
+URL_LIMIT = 2_000
+REDIRECTS = {301, 302, 303, 307, 308}
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+Resolver = Callable[[str, int], Iterable[str]]
+
+
+class FetchError(Exception):
+    """The base of what goes wrong here; a message is a sentence without secrets."""
+
+
+class BadUrl(FetchError):
+    """The URL is not one that is ever fetched."""
+
+
+class AddressRefused(FetchError):
+    """The name leads to an address that strangers may not make us reach."""
+
+
+class FetchFailed(FetchError):
+    """The other side could not be reached, took too long or answered too much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case; of repeated ones the last."""
+    body: bytes
+    url: str
+    """Where the answer came from, after redirects."""
+
+
+def resolve(host: str, port: int) -> Iterable[str]:
+    """Addresses of `host`. The system reads odd spellings (decimal, octal, short forms) as it would to connect.
+
+    How long the system's resolver may take is the system's to say; the caller's deadline is checked after it.
+    """
+    return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+
+class Fetcher:
+    """Fetches from public addresses only, unless `allow_private`. Holds no connection between calls; any thread may."""
+
+    def __init__(
+        self,
+        *,
+        allow_private: bool = False,
+        seconds: float = 10.0,
+        max_bytes: int = 1 << 20,
+        resolver: Resolver = resolve,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._allow_private = allow_private
+        self._seconds = seconds
+        self._max_bytes = max_bytes
+        self._resolver = resolver
+        self._tls = tls
+
+    def get(self, url: str, headers: Mapping[str, str] | None = None, *, redirects: int = 3) -> Fetched:
+        """Raises BadUrl, AddressRefused or FetchFailed. An answer of any status is an answer."""
+        deadline = time.monotonic() + self._seconds
+        for _ in range(redirects + 1):
+            answer = self._exchange("GET", url, headers or {}, b"", deadline)
+            if answer.status not in REDIRECTS or "location" not in answer.headers:
+                return answer
+            url = urljoin(url, answer.headers["location"])
+        raise FetchFailed(f"the address redirects more than {redirects} times")
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Fetched:
+        """Raises as `get`. A redirect is an answer like any other: a body is never sent on to somewhere else.
+
+        Of the answer only status and headers are read, so a receiver that never stops talking costs nothing.
+        """
+        return self._exchange("POST", url, headers, body, time.monotonic() + self._seconds)
+
+    def _exchange(self, method: str, url: str, headers: Mapping[str, str], body: bytes, deadline: float) -> Fetched:
+        check_url_syntax(url)
+        gate = _Gate(self._resolver, allow_private=self._allow_private, deadline=deadline)
+        sent = {"Host": _host_header(url), "Accept-Encoding": "identity", "Connection": "close", **headers}
+        # One pool an exchange: a kept connection could serve another name that has the same address.
+        with httpcore2.ConnectionPool(network_backend=gate, ssl_context=self._tls) as pool:
+            try:
+                with pool.stream(method, url, headers=list(sent.items()), content=body) as response:
+                    content = self._read(response) if method == "GET" else b""
+                    return Fetched(response.status, _plain(response.headers), content, url)
+            except (httpcore2.TimeoutException, TimeoutError):
+                raise FetchFailed(f"the address did not answer within {self._seconds:g} seconds") from None
+            except (httpcore2.NetworkError, httpcore2.ProtocolError, OSError) as error:
+                raise FetchFailed(f"the address could not be reached ({type(error).__name__})") from error
+
+    def _read(self, response: httpcore2.Response) -> bytes:
+        body = bytearray()
+        for chunk in response.iter_stream():
+            body += chunk
+            if len(body) > self._max_bytes:
+                raise FetchFailed(f"the answer is longer than {self._max_bytes} bytes")
+        return bytes(body)
+
+
+def check_url_syntax(url: str) -> None:
+    """Raises BadUrl for what is no plain http or https address. Does not look at where it leads."""
+    if len(url) > URL_LIMIT:
+        raise BadUrl(f"it is longer than {URL_LIMIT} characters")
+    if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
+        raise BadUrl("it may hold printable ASCII characters without spaces only; percent-encode others")
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise BadUrl("its host or port cannot be read") from None
+    if parts.scheme not in ("http", "https"):
+        raise BadUrl("it must begin with http:// or https://")
+    if "@" in parts.netloc:
+        raise BadUrl("it must not hold a user name or password")
+    if not host:
+        raise BadUrl("it names no host")
+
+
+def is_public(address: str) -> bool:
+    """Whether anybody on the internet could reach `address`; an IPv4 address inside an IPv6 one is judged itself."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo and ip.teredo[1])
+        if inner is None and ip in NAT64:
+            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+        if inner:
+            return is_public(str(inner))
+    return ip.is_global and not ip.is_multicast and not ip.is_reserved
+
+
+class _Gate(httpcore2.NetworkBackend):
+    """Opens connections to approved addresses, and lets none of their operations outlive the deadline."""
+
+    def __init__(self, resolver: Resolver, *, allow_private: bool, deadline: float) -> None:
+        self._resolver = resolver
+        self._allow_private = allow_private
+        self._deadline = deadline
+        self._network = httpcore2.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore2.NetworkStream:
+        addresses = self._approved(host, port)
+        for address in addresses[:-1]:
+            try:
+                return self._connect(address, port)
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
+                continue
+        return self._connect(addresses[-1], port)
+
+    def connect_unix_socket(
+        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
+    ) -> httpcore2.NetworkStream:
+        raise AddressRefused("sockets of this machine are not fetched from")
+
+    def _connect(self, address: str, port: int) -> httpcore2.NetworkStream:
+        return _Stream(self._network.connect_tcp(address, port, timeout=_left(self._deadline)), self._deadline)
+
+    def _approved(self, host: str, port: int) -> list[str]:
+        try:
+            addresses = list(dict.fromkeys(self._resolver(host, port)))
+        except (OSError, UnicodeError):
+            addresses = []
+        if not addresses:
+            raise FetchFailed(f"the name {host} has no address")
+        # One bad address among good ones refuses all: a name that mixes them is not an honest mistake.
+        if not self._allow_private and not all(map(is_public, addresses)):
+            raise AddressRefused(f"{host} leads to a private or local address")
+        return addresses
+
+
+class _Stream(httpcore2.NetworkStream):
+    """A connection whose every operation ends by the deadline, however slowly the other side drips."""
+
+    def __init__(self, stream: httpcore2.NetworkStream, deadline: float) -> None:
+        self._stream = stream
+        self._deadline = deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, _left(self._deadline))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, _left(self._deadline))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore2.NetworkStream:
+        return _Stream(self._stream.start_tls(ssl_context, server_hostname, _left(self._deadline)), self._deadline)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+def _left(deadline: float) -> float:
+    """Seconds until `deadline`. Raises TimeoutError when it is over; a timeout of zero would mean "do not wait"."""
+    seconds = deadline - time.monotonic()
+    if seconds <= 0:
+        raise TimeoutError
+    return seconds
+
+
+def _host_header(url: str) -> str:
+    return urlsplit(url).netloc
+
+
+def _plain(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers}
