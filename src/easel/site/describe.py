@@ -35,8 +35,12 @@ class ModelCard:
     paragraphs: tuple[str, ...]
     install_command: str | None
     """What an operator types to have it here; None where it is here."""
-    can_draw: bool
-    """It is here, and draws by itself: an adapter needs a checkpoint to be drawn with."""
+    is_checkpoint: bool
+    """It draws by itself: an adapter needs a checkpoint to be drawn with."""
+
+    @property
+    def can_draw(self) -> bool:
+        return self.is_checkpoint and self.install_command is None
 
 
 def card_of(model: Model) -> ModelCard:
@@ -55,17 +59,17 @@ def card_of(model: Model) -> ModelCard:
         badges=_badges(model),
         paragraphs=tuple(paragraph.strip() for paragraph in model.description.split("\n\n") if paragraph.strip()),
         install_command=None if installed else f"easel models install {model.model_id}{origin}",
-        can_draw=installed and model.kind == "checkpoint",
+        is_checkpoint=model.kind == "checkpoint",
     )
 
 
 def _badges(model: Model) -> tuple[str, ...]:
-    ships_with_us = (model.source or "").startswith("package:")
-    return (
-        "Open source" if model.licence in OPEN_SOURCE else "Open weights",
-        model.licence,
-        *(("Draws on a laptop CPU",) if ships_with_us else ()),
-    )
+    badges = [f"Licence: {model.licence}"]
+    if model.source:
+        badges.insert(0, "Open source" if model.licence in OPEN_SOURCE else "Open weights")
+    if (model.source or "").startswith("package:"):
+        badges.append("Draws on a laptop CPU")
+    return tuple(badges)
 
 
 def price_line(plan: Plan | None, price: Micros, samples: int) -> str:

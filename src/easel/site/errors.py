@@ -4,11 +4,12 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from fastapi import Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 
-from easel.domain.errors import DomainError, Kind
+from easel.domain.errors import DomainError, InvalidRequest, Kind
 from easel.site.site import Site
 
 STATUS: Final = {
@@ -28,6 +29,8 @@ TITLES: Final = {
     Kind.INVALID: "This cannot be done as asked",
 }
 
+UNREADABLE: Final = "The form could not be read. Go back to the page, load it again and send the form once more."
+
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -42,9 +45,12 @@ def page_route(site: Site) -> type[APIRoute]:
                 try:
                     return await answer(request)
                 except DomainError as refusal:
-                    return refusal_page(site, request, refusal)
-                except RequestValidationError:
-                    return not_found_page(site, request)
+                    return await run_in_threadpool(refusal_page, site, request, refusal)
+                except RequestValidationError as misfit:
+                    if any(error["loc"][0] == "path" for error in misfit.errors()):
+                        return await run_in_threadpool(not_found_page, site, request)
+                    unreadable = InvalidRequest("form", UNREADABLE)
+                    return await run_in_threadpool(refusal_page, site, request, unreadable)
 
             return answer_with_pages
 

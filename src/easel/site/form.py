@@ -38,12 +38,13 @@ class PlaygroundForm(BaseModel):
     def draft(self, model_id: str) -> GenerationDraft:
         """Raises InvalidRequest for a field that is no number; whether it fits the model is the catalogue's to say."""
         width, height = self._size()
+        samples = _read("samples", self.samples, int, "a whole number, like 1")
         return GenerationDraft(
             model_id=model_id,
             prompt=self.prompt,
             width=width,
             height=height,
-            samples=_read("samples", self.samples, int, "a whole number, like 1") or 1,
+            samples=1 if samples is None else samples,
             steps=_read("steps", self.steps, int, "a whole number, like 25"),
             guidance=_read("guidance", self.guidance, float, "a number, like 4 or 7.5"),
             seed=_read("seed", self.seed, int, "a whole number, or empty for a random one"),

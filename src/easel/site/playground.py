@@ -1,6 +1,7 @@
 """The model page: the form, the order it places and the output panel."""
 
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import Form, Request, Response
 from fastapi.responses import RedirectResponse
@@ -57,6 +58,10 @@ class Playground:
             return self._refused(request, provider, model_id, form, refusal)
         typed = {"seed": form.seed.strip()} if form.seed.strip() else {}
         return RedirectResponse(model_address(model, generation=generation.id, **typed), 303)
+
+    def back(self, provider: str, model_id: str) -> Response:
+        """The address of a refused form, loaded again."""
+        return RedirectResponse(f"/models/{quote(provider)}/{quote(model_id)}", 303)
 
     def cancel(self, request: Request, generation_id: int, csrf: Annotated[str, Form()] = "") -> Response:
         services = self._site.services

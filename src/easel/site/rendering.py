@@ -1,5 +1,6 @@
 """Templates to responses."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from fastapi.responses import HTMLResponse
@@ -38,8 +39,9 @@ class Renderer:
             lstrip_blocks=True,
             undefined=StrictUndefined,
         )
-        self._templates.filters.update(dollars=format_dollars, seconds=seconds, number=number)
-        self._templates.globals.update(cover=cover)
+        # Jinja2 leaves its dictionary of filters untyped but for its own entries.
+        filters: dict[str, Callable[..., object]] = self._templates.filters  # pyright: ignore[reportAssignmentType]
+        filters |= {"dollars": format_dollars, "seconds": seconds, "number": number, "cover": cover}
 
     def fragment(self, name: str, **context: Any) -> str:
         """A part of a page, such as the output panel's inside."""

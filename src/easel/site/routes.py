@@ -26,6 +26,7 @@ def site_router(services: Services) -> APIRouter:
     router.get("/")(browse.home)
     router.get("/models")(browse.models)
     router.get("/models/{provider}/{model_id}")(playground.show)
+    router.get("/models/{provider}/{model_id}/generations")(playground.back)
     router.post("/models/{provider}/{model_id}/generations")(playground.generate)
 
     router.get("/generations/{generation_id}/events")(live.events)

@@ -1,0 +1,50 @@
+"""Numbers, places in the queue and prices, as people read them."""
+
+import pytest
+
+from easel.billing.plans import PLANS
+from easel.domain.money import Micros
+from easel.site.describe import price_line
+from easel.site.words import ahead, number, seconds
+
+PRICE = Micros(4700)
+
+
+@pytest.mark.parametrize(
+    ("value", "read"), [(0.04, "0.0 s"), (3.24, "3.2 s"), (12.4, "12 s"), (60, "1 min"), (72.3, "1 min 12 s")]
+)
+def test_seconds(value: float, read: str) -> None:
+    assert seconds(value) == read
+
+
+@pytest.mark.parametrize(("value", "read"), [(4.0, "4"), (7.5, "7.5"), (20, "20")])
+def test_numbers_say_no_more_than_needed(value: float, read: str) -> None:
+    assert number(value) == read
+
+
+@pytest.mark.parametrize(
+    ("others", "read"),
+    [
+        (None, "You are next."),
+        (0, "You are next."),
+        (1, "One request is ahead of you."),
+        (3, "3 requests are ahead of you."),
+    ],
+)
+def test_places_in_the_queue(others: int | None, read: str) -> None:
+    assert ahead(others) == read
+
+
+def test_the_price_of_a_picture() -> None:
+    assert price_line(None, PRICE, 1) == "$0.0047 a picture"
+    assert price_line(PLANS["pay-as-you-go"], PRICE, 1) == "$0.0047 a picture"
+
+
+def test_the_price_of_several_pictures() -> None:
+    assert price_line(PLANS["standard"], PRICE, 4) == "$0.0188 for 4 pictures, $0.0047 a picture"
+
+
+def test_a_plan_that_costs_nothing_a_picture_says_so() -> None:
+    line = price_line(PLANS["premium"], PRICE, 4)
+    assert line == "Free on your Premium plan; $0.0047 a picture pay as you go"
+    assert "up to 20 pictures a day" in price_line(PLANS["free"], PRICE, 1)
