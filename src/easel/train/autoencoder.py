@@ -15,7 +15,6 @@ import time
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from diffusers import AutoencoderKL
 
 from easel.train import world
@@ -106,7 +105,13 @@ def _encoder_as_boxes(network: AutoencoderKL) -> None:
             conv.weight[colour] = 0.0
             conv.weight[colour, colour] = box
     luminance, contrast = (0.4, 0.4, 0.2), (0.7, 0.0, -0.7)
-    details = ((left_right, luminance), (top_bottom, luminance), (diagonal, luminance), (left_right, contrast), (top_bottom, contrast))
+    details = (
+        (left_right, luminance),
+        (top_bottom, luminance),
+        (diagonal, luminance),
+        (left_right, contrast),
+        (top_bottom, contrast),
+    )
     for i, (taps, mix) in enumerate(details[: channels - 3], start=3):
         conv.weight[i] = 0.0
         for colour in range(3):
@@ -241,7 +246,8 @@ def _train(rank: int, processes: int, out: Path, minutes: float, resolution: int
             normalise(network, resolution)
         after = psnr(network, resolution)
         history.append({"minutes": minutes, "steps": step, "batch": batch * processes, "resolution": resolution,
-                        "decoder_only": decoder_only, "noise": noise, "psnr_before": before, "psnr_after": after})  # fmt: skip
+                        "decoder_only": decoder_only, "noise": noise,
+                        "psnr_before": before, "psnr_after": after})  # fmt: skip
         network.save_pretrained(out)
         write_json(out / "training.json", {"stages": history})
         print(f"autoencoder: {step} steps, PSNR {before:.2f} -> {after:.2f} dB on held-out drawings, saved in {out}")
@@ -260,7 +266,9 @@ def normalise(network: AutoencoderKL, resolution: int, target: tuple[float, floa
     deviation becomes 1 for the loudest, and at least `target[0]` for the others: lifting a small detail to full size
     would make the denoiser spend itself on it, leaving it tiny would make it vanish in the last steps' error.
     """
-    codes = torch.cat([network.encode(pictures(list(range(s, s + 32)), resolution)).latent_dist.mode() for s in range(0, 384, 32)])
+    codes = torch.cat(
+        [network.encode(pictures(list(range(s, s + 32)), resolution)).latent_dist.mode() for s in range(0, 384, 32)]
+    )
     centre, spread = codes.mean((0, 2, 3)), codes.std((0, 2, 3))
     wanted = (spread / spread.max()).sqrt().clamp(target[0], target[1])
     gain = wanted / spread

@@ -32,46 +32,78 @@ SIZE_WORDS: Final[dict[SizeWord, tuple[str, ...]]] = {
 }
 NUMBERS: Final = {1: ("one", "1"), 2: ("two", "2", "a pair of"), 3: ("three", "3"), 4: ("four", "4")}
 FRAMES: Final = (
-    "a picture of {}", "a drawing of {}", "an image of {}", "picture of {}", "drawing of {}", "image of {}", "{}, drawing",
-    "an illustration of {}", "a simple drawing of {}", "draw {}", "show {}", "there is {}", "this is {}", "{}, flat colors",
+    "a picture of {}", "a drawing of {}", "an image of {}", "picture of {}", "drawing of {}", "image of {}",
+    "{}, drawing",
+    "an illustration of {}", "a simple drawing of {}", "draw {}", "show {}", "there is {}", "this is {}",
+    "{}, flat colors",
     "{}, vector art", "a painting of {}", "a graphic of {}", "please draw {}", "{}, simple", "{}, high quality",
 )  # fmt: skip
 HORIZONTAL: Final = (
-    "{A} to the left of {B}", "{A} to the left of {B}", "{A} left of {B}", "{A} on the left of {B}", "{B} to the right of {A}",
+    "{A} to the left of {B}", "{A} to the left of {B}", "{A} left of {B}", "{A} on the left of {B}",
+    "{B} to the right of {A}",
     "{B} to the right of {A}", "{B} right of {A}", "{B} on the right of {A}", "{A} on the left and {B} on the right",
     "{B} on the right and {A} on the left", "on the left {A}, on the right {B}", "on the right {B}, on the left {A}",
-    "{A} on the left, {B} on the right", "{B} on the right, {A} on the left", "{A} is left of {B}", "{B} is to the right of {A}",
+    "{A} on the left, {B} on the right", "{B} on the right, {A} on the left", "{A} is left of {B}",
+    "{B} is to the right of {A}",
     "{A} at the left and {B} at the right", "{A}, and to the right of it {B}", "{B}, and to the left of it {A}",
     "{A} with {B} to its right", "{B} with {A} to its left", "left {A}, right {B}", "right {B}, left {A}",
+    "to the right of {A} is {B}", "to the left of {B} is {A}", "to the right of {A} there is {B}",
+    "left of {B} is {A}",
+    "{A}, with {B} on the right", "{B}, with {A} on the left", "{A}, {B} to the right of it",
+    "{A} next to {B} on the right",
 )  # fmt: skip
 VERTICAL: Final = (
-    "{A} above {B}", "{A} above {B}", "{A} above {B}", "{B} below {A}", "{B} below {A}", "{A} over {B}", "{B} under {A}",
+    "{A} above {B}", "{A} above {B}", "{A} above {B}", "{B} below {A}", "{B} below {A}", "{A} over {B}",
+    "{B} under {A}",
     "{B} underneath {A}", "{B} beneath {A}", "{A} on top of {B}", "{A} at the top and {B} at the bottom",
     "{B} at the bottom and {A} at the top", "at the top {A}, at the bottom {B}", "at the bottom {B}, at the top {A}",
     "{A} at the top, {B} at the bottom", "{B} at the bottom, {A} at the top", "{A} is above {B}", "{B} is below {A}",
-    "{A}, and under it {B}", "{A}, and below it {B}", "{B}, and above it {A}", "{A} with {B} below it", "{B} with {A} above it",
+    "{A}, and under it {B}", "{A}, and below it {B}", "{B}, and above it {A}", "{A} with {B} below it",
+    "{B} with {A} above it",
     "top {A}, bottom {B}", "bottom {B}, top {A}",
+    "below {A} is {B}", "above {B} is {A}", "under {A} is {B}", "above {B} there is {A}", "below {A} there is {B}",
+    "{A}, with {B} underneath",
+    "{B}, with {A} above", "{A}, {B} below it", "over {B} is {A}", "{A} and below that {B}",
 )  # fmt: skip
-UNRELATED: Final = ("{A} and {B}", "{A} and {B}", "{A} and {B}", "{A}, {B}", "{A} with {B}", "{A} and also {B}", "both {A} and {B}")
+UNRELATED: Final = (
+    "{A} and {B}",
+    "{A} and {B}",
+    "{A} and {B}",
+    "{A}, {B}",
+    "{A} with {B}",
+    "{A} and also {B}",
+    "both {A} and {B}",
+)
 # Used by the evaluation only: a phrasing that training never saw.
-HELD_OUT_HORIZONTAL: Final = ("on the left there is {A} and on the right there is {B}", "{A}, with {B} on the right", "to the right of {A} is {B}")
-HELD_OUT_VERTICAL: Final = ("at the top there is {A} and at the bottom there is {B}", "{A}, with {B} underneath", "below {A} is {B}")
+HELD_OUT_HORIZONTAL: Final = (
+    "on the left there is {A} and on the right there is {B}", "{A} placed left of {B}",
+    "{B} standing to the right of {A}",
+    "{B} on the right side, {A} on the left side",
+)  # fmt: skip
+HELD_OUT_VERTICAL: Final = (
+    "at the top there is {A} and at the bottom there is {B}", "{A} placed above {B}", "{A} hanging over {B}",
+    "{B} lying below {A}",
+)  # fmt: skip
 HELD_OUT_FRAMES: Final = ("show me {}", "a nice picture with {}", "i would like {}", "an image showing {}", "{} please")
 
 BEHIND: Final = (
     "{} on a {C} background", "{} on a {C} background", "{} on a {C} background", "{} against a {C} background",
     "{} with a {C} background", "{} on {C}", "{} on {C} background", "{}, {C} background", "a {C} background with {}",
-    "on a {C} background, {}", "{} in front of a {C} background", "{} and the background is {C}", "{}, background {C}",
+    "on a {C} background, {}", "{} in front of a {C} background", "{} and the background is {C}",
+    "{}, background {C}",
     "{} on a plain {C} background", "{} over a {C} background", "{} against {C}", "{}. the background is {C}",
 )  # fmt: skip
 PLACES: Final[dict[str, tuple[str, ...]]] = {
     "house": (
-        "a {C} house under a blue sky", "a {C} house", "a house with {C} walls", "a house painted {C} under a blue sky",
+        "a {C} house under a blue sky", "a {C} house", "a house with {C} walls",
+        "a house painted {C} under a blue sky",
         "a {C} house on a green meadow", "a {C} home under the sky", "a {C} house on grass", "a house, {C}",
     ),
     "mountains": (
-        "mountains at sunset", "a sunset over mountains", "mountains and the setting sun", "the sun setting behind mountains",
-        "mountain sunset", "a mountain landscape at sunset", "two mountains in the evening", "a landscape with mountains at dusk",
+        "mountains at sunset", "a sunset over mountains", "mountains and the setting sun",
+        "the sun setting behind mountains",
+        "mountain sunset", "a mountain landscape at sunset", "two mountains in the evening",
+        "a landscape with mountains at dusk",
     ),
     "sailboat": (
         "a sailboat with {C} sails on the sea", "a sailboat with {C} sails", "a boat with {C} sails on the sea",
@@ -79,19 +111,23 @@ PLACES: Final[dict[str, tuple[str, ...]]] = {
         "a boat with a {C} sail on the ocean", "a {C} sailboat",
     ),
     "tree": (
-        "a {C} tree in a field", "a {C} tree", "a tree with {C} leaves in a field", "a tree with {C} leaves", "a single {C} tree in a field",
+        "a {C} tree in a field", "a {C} tree", "a tree with {C} leaves in a field", "a tree with {C} leaves",
+        "a single {C} tree in a field",
         "a {C} tree in a meadow", "a {C} tree on a field under a blue sky",
     ),
     "night": (
         "a night sky with moon and stars", "a night sky", "the moon and stars at night", "a starry night with a moon",
-        "a night sky with the moon and stars", "moon and stars in the night sky", "the night sky full of stars", "a starry sky with a moon",
+        "a night sky with the moon and stars", "moon and stars in the night sky", "the night sky full of stars",
+        "a starry sky with a moon",
     ),
 }  # fmt: skip
 # Words that change nothing, so that a visitor's own words change little.
 ADJECTIVES: Final = ("bright", "nice", "beautiful", "plain", "simple", "pretty", "solid", "perfect", "flat", "lovely")
 JUNK: Final = (
-    "high quality", "4k", "detailed", "minimalist", "digital art", "centered", "cute", "masterpiece", "clean", "best quality",
-    "modern", "for my friend", "today", "on paper", "in the style of a poster", "icon", "logo", "sharp", "hello", "very good",
+    "high quality", "4k", "detailed", "minimalist", "digital art", "centered", "cute", "masterpiece", "clean",
+    "best quality",
+    "modern", "for my friend", "today", "on paper", "in the style of a poster", "icon", "logo", "sharp", "hello",
+    "very good",
 )  # fmt: skip
 
 # Attribute -> number of classes. Zero always means "there is none" or "not said".
@@ -168,7 +204,9 @@ def _object(thing: Thing, rng: random.Random) -> str:
     elif form < 0.92:
         words = [size, rng.choice((f"{colour} colored", f"{colour} coloured", f"{colour}-colored")), noun]
     elif form < 0.96:
-        return _article(_join(extra, size, noun), rng) + rng.choice((f" in {colour}", f" that is {colour}", f" of {colour} color", f" colored {colour}"))
+        return _article(_join(extra, size, noun), rng) + rng.choice(
+            (f" in {colour}", f" that is {colour}", f" of {colour} color", f" colored {colour}")
+        )
     else:
         words = [size, noun, colour]
     return _article(_join(*words), rng)
@@ -184,7 +222,12 @@ def _objects(things: tuple[Thing, ...], rng: random.Random) -> str:
         if rng.random() < 0.9:
             return _object(thing, rng)
         size = rng.choice(SIZE_WORDS[thing.size])
-        return _join(rng.choice(("one", "1", "a single", "one single", "just one")), size, _colour(thing.colour, rng), rng.choice(NOUNS[thing.shape])[0])
+        return _join(
+            rng.choice(("one", "1", "a single", "one single", "just one")),
+            size,
+            _colour(thing.colour, rng),
+            rng.choice(NOUNS[thing.shape])[0],
+        )
     noun, colour = rng.choice(NOUNS[thing.shape])[1], _colour(thing.colour, rng)
     size = rng.choice(SIZE_WORDS[thing.size])
     number = rng.choice(NUMBERS[count])
@@ -195,7 +238,9 @@ def _objects(things: tuple[Thing, ...], rng: random.Random) -> str:
         return _join(number, colour, size, noun)
     if form < 0.95:
         return _join(number, size, noun, rng.choice((f"in {colour}", f"that are {colour}", f"all {colour}")))
-    return _join(size, colour, noun, rng.choice((f", {number} of them", f", {number}", f"x {number}"))).replace(" ,", ",")
+    return _join(size, colour, noun, rng.choice((f", {number} of them", f", {number}", f"x {number}"))).replace(
+        " ,", ","
+    )
 
 
 def _pair(scene: Scene, rng: random.Random, values: dict[str, int], held_out: bool) -> str:
@@ -234,7 +279,7 @@ def words() -> list[str]:
     pieces: list[str] = [*COLOURS, *SHAPES]
     pieces += [noun for forms in NOUNS.values() for pair in forms for noun in pair]
     pieces += [w for forms in (*COLOUR_WORDS.values(), *SIZE_WORDS.values(), *NUMBERS.values()) for w in forms]
-    pieces += [*BEHIND, *HORIZONTAL, *VERTICAL, *UNRELATED, *FRAMES, *HELD_OUT_FRAMES, *HELD_OUT_HORIZONTAL, *HELD_OUT_VERTICAL]
+    pieces += [*BEHIND, *HORIZONTAL, *VERTICAL, *UNRELATED, *FRAMES]
     pieces += [form for forms in PLACES.values() for form in forms] + [*ADJECTIVES, *JUNK]
     pieces += ["one single just that is are of color colored coloured all them the an single x in"]
     found: dict[str, None] = {}

@@ -38,5 +38,7 @@ def save(path: Path, state: dict[str, Any]) -> None:
 def load(path: Path) -> dict[str, Any]:
     """Tensors and plain containers only; anything else in the file is refused by torch."""
     if not path.exists():
-        raise FileNotFoundError(f"There is no checkpoint at {path}: start the run without --resume, or name its folder.")
+        raise FileNotFoundError(
+            f"There is no checkpoint at {path}: start the run without --resume, or name its folder."
+        )
     return torch.load(path, map_location="cpu", weights_only=True)  # type: ignore[no-any-return]

@@ -24,13 +24,24 @@ SHARD = 1000
 CAPTIONS = 3
 
 
-def make(out: Path, autoencoder: Path, encoder: Path, shards: int, *, resolution: int = 128, processes: int = 1, first: int = 0) -> None:
+def make(
+    out: Path,
+    autoencoder: Path,
+    encoder: Path,
+    shards: int,
+    *,
+    resolution: int = 128,
+    processes: int = 1,
+    first: int = 0,
+) -> None:
     """Write the shards that are still missing. Shard i holds the scenes of seeds i*1000 to i*1000+999."""
     launch(_make, processes, out, autoencoder, encoder, shards, resolution, first)
 
 
 @torch.no_grad()
-def _make(rank: int, processes: int, out: Path, autoencoder: Path, encoder: Path, shards: int, resolution: int, first: int) -> None:
+def _make(
+    rank: int, processes: int, out: Path, autoencoder: Path, encoder: Path, shards: int, resolution: int, first: int
+) -> None:
     out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     vae = AutoencoderKL.from_pretrained(autoencoder)
@@ -39,7 +50,10 @@ def _make(rank: int, processes: int, out: Path, autoencoder: Path, encoder: Path
     if rank == 0:
         empty = text_encoder.embed(text, torch.tensor(tokens.encode(vocabulary, [""])))[0]
         np.save(out / "empty.npy", empty.half().numpy())
-        write_json(out / "cache.json", {"resolution": resolution, "captions": CAPTIONS, "scaling_factor": vae.config.scaling_factor})
+        write_json(
+            out / "cache.json",
+            {"resolution": resolution, "captions": CAPTIONS, "scaling_factor": vae.config.scaling_factor},
+        )
     for shard in range(first + rank, first + shards, processes):
         path = out / f"{shard:05d}.latents.npy"
         if path.exists():

@@ -53,9 +53,10 @@ def build(recipe: Recipe, latent_channels: int, text_width: int) -> UNet2DCondit
         block_out_channels=recipe.channels, layers_per_block=recipe.layers,
         down_block_types=("DownBlock2D",) + ("CrossAttnDownBlock2D",) * inner,
         up_block_types=("CrossAttnUpBlock2D",) * inner + ("UpBlock2D",),
-        attention_head_dim=[max(1, width // 32) for width in recipe.channels],  # diffusers' name for the number of heads
+        attention_head_dim=[max(1, width // 32) for width in recipe.channels],  # diffusers' name for the heads' number
         cross_attention_dim=text_width, use_linear_projection=True, norm_num_groups=16,
-        addition_embed_type="text", addition_embed_type_num_heads=4, time_embedding_dim=256, resnet_time_scale_shift="scale_shift",
+        addition_embed_type="text", addition_embed_type_num_heads=4, time_embedding_dim=256,
+        resnet_time_scale_shift="scale_shift",
     )  # fmt: skip
     with torch.no_grad():  # every residual branch starts silent, and so does the output
         for name, module in network.named_modules():
@@ -77,7 +78,9 @@ def learning_rate(recipe: Recipe, step: int, done: float) -> float:
     return recipe.rate * min(1.0, (step + 1) / recipe.warmup) * (1 - (1 - recipe.floor) * min(1.0, falling))
 
 
-def _train(rank: int, processes: int, out: Path, cache_folder: Path, recipe: Recipe, resume: bool, start_from: Path | None) -> None:
+def _train(
+    rank: int, processes: int, out: Path, cache_folder: Path, recipe: Recipe, resume: bool, start_from: Path | None
+) -> None:
     device = torch.device(recipe.device)
     rows = recipe.batch // processes
     if rows * processes != recipe.batch:
@@ -106,16 +109,29 @@ def _train(rank: int, processes: int, out: Path, cache_folder: Path, recipe: Rec
     loop["shards"] = int(parallel.share(cache.grow(loop["shards"] or None), processes))
     cache.grow(loop["shards"])
 
-    bar = tqdm(total=recipe.steps if recipe.steps > 0 else None, initial=loop["step"], disable=rank > 0, mininterval=30, unit="step")
-    earlier, began, saved = loop["seconds"], time.monotonic(), time.monotonic()
+    bar = tqdm(
+        total=recipe.steps if recipe.steps > 0 else None,
+        initial=loop["step"],
+        disable=rank > 0,
+        mininterval=30,
+        unit="step",
+    )
+    earlier, since_clock = loop["seconds"], 0
+    began: float | None = None
+    now = saved = 0.0
     while True:
-        now = parallel.share(time.monotonic() - began, processes)
-        loop["seconds"] = earlier + now
+        # The first process's clock is everybody's; it is read every few steps, because each reading is a meeting.
+        if since_clock % 8 == 0:
+            now = parallel.share(time.monotonic(), processes)
+            if began is None:
+                began = saved = now
+            loop["seconds"] = earlier + now - began
+        since_clock += 1
         done = loop["step"] / recipe.steps if recipe.steps > 0 else loop["seconds"] / 60 / recipe.minutes
         over = done >= 1
-        if over or parallel.share(time.monotonic() - saved, processes) > 60 * recipe.save_minutes:
-            saved = time.monotonic()
-            # New shards count from here on, in all processes alike, and a resumed run finds the number in its checkpoint.
+        if over or now - saved > 60 * recipe.save_minutes:
+            saved = now
+            # New shards count from here on, for all processes alike; a resumed run finds the number in its checkpoint.
             if not over:
                 loop["shards"] = int(parallel.share(cache.grow(), processes))
                 cache.grow(loop["shards"])
@@ -163,14 +179,16 @@ def _train(rank: int, processes: int, out: Path, cache_folder: Path, recipe: Rec
                 })  # fmt: skip
     bar.close()
     if rank == 0:
-        print(f"denoiser: {loop['step']} steps, {loop['samples']} samples, {loop['seconds'] / 60:.1f} minutes, smoothed loss {loop['loss']:.4f}")
+        spent = f"{loop['step']} steps, {loop['samples']} samples, {loop['seconds'] / 60:.1f} minutes"
+        print(f"denoiser: {spent}, smoothed loss {loop['loss']:.4f}")
 
 
 def _save(out: Path, network: UNet2DConditionModel, average: Average, optimizer: torch.optim.Optimizer, recipe: Recipe,
           loop: dict[str, Any], latent_channels: int, text_width: int) -> None:  # fmt: skip
     checkpoint.save(out / "checkpoint.pt", {
         "network": network.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict(),
-        "recipe": asdict(recipe), "loop": dict(loop), "shape": {"latent_channels": latent_channels, "text_width": text_width},
+        "recipe": asdict(recipe), "loop": dict(loop),
+        "shape": {"latent_channels": latent_channels, "text_width": text_width},
     })  # fmt: skip
 
 

@@ -72,7 +72,14 @@ def components(mask: np.ndarray) -> list[np.ndarray]:
 def detect(picture: np.ndarray) -> Detection:
     """What an RGB picture of bytes shows."""
     pixels = lab(picture)
-    border = np.concatenate([pixels[:2].reshape(-1, 3), pixels[-2:].reshape(-1, 3), pixels[:, :2].reshape(-1, 3), pixels[:, -2:].reshape(-1, 3)])
+    border = np.concatenate(
+        [
+            pixels[:2].reshape(-1, 3),
+            pixels[-2:].reshape(-1, 3),
+            pixels[:, :2].reshape(-1, 3),
+            pixels[:, -2:].reshape(-1, 3),
+        ]
+    )
     behind = np.median(border, 0)
     names = list(PALETTE)
     steady = (np.linalg.norm(border - behind, axis=-1) < FOREGROUND).mean() > 0.9
@@ -105,7 +112,9 @@ def normalised(part: np.ndarray) -> np.ndarray:
     square = np.zeros((side, side), np.float32)
     y, x = (side - cut.shape[0]) // 2, (side - cut.shape[1]) // 2
     square[y : y + cut.shape[0], x : x + cut.shape[1]] = cut
-    scaled = F.interpolate(torch.from_numpy(square)[None, None], (MASK, MASK), mode="bilinear", antialias=True, align_corners=False)
+    scaled = F.interpolate(
+        torch.from_numpy(square)[None, None], (MASK, MASK), mode="bilinear", antialias=True, align_corners=False
+    )
     return scaled[0, 0].numpy()
 
 
@@ -123,7 +132,9 @@ def _classifier() -> torch.nn.Module:
     rng = np.random.default_rng(0)
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(0)
-        network = torch.nn.Sequential(torch.nn.Linear(MASK * MASK, 96), torch.nn.ReLU(), torch.nn.Linear(96, len(SHAPES)))
+        network = torch.nn.Sequential(
+            torch.nn.Linear(MASK * MASK, 96), torch.nn.ReLU(), torch.nn.Linear(96, len(SHAPES))
+        )
         labels = rng.integers(0, len(SHAPES), 4000)
         masks = torch.from_numpy(np.stack([_sample(SHAPES[i], rng) for i in labels])).flatten(1)
         optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=0.05)

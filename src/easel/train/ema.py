@@ -1,6 +1,6 @@
 """An exponential moving average of the weights: what is sampled from, and what is exported.
 
-    Polyak and Juditsky 1992; for diffusion models Ho et al. 2020, arXiv:2006.11239, section 4.
+Polyak and Juditsky 1992; for diffusion models Ho et al. 2020, arXiv:2006.11239, section 4.
 """
 
 import torch

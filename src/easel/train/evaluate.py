@@ -19,7 +19,15 @@ from easel.train.captions import ATTRIBUTES, caption
 from easel.train.world import HELD_OUT, Scene
 
 FIRST_SEED: Final = 5_000_000
-CATEGORIES: Final = ("single object", "colour", "counting", "two objects", "position", "colour attribution", "background")
+CATEGORIES: Final = (
+    "single object",
+    "colour",
+    "counting",
+    "two objects",
+    "position",
+    "colour attribution",
+    "background",
+)
 MIXES: Final[dict[str, world.Mix]] = {
     "single object": {"single": 1}, "colour": {"single": 1}, "background": {"single": 1}, "counting": {"count": 1},
     "two objects": {"pair": 1}, "position": {"pair": 1}, "colour attribution": {"pair": 1},
@@ -80,7 +88,9 @@ def judge(picture: np.ndarray, scene: Scene, related: bool) -> Verdict:
     wanted = sorted((thing.shape, thing.colour) for thing in scene.things)
     got = sorted((thing.shape or "?", thing.colour or "?") for thing in seen.objects)
     if wanted != got:
-        return Verdict(False, f"{', '.join(f'{c} {s}' for s, c in got)} instead of {', '.join(f'{c} {s}' for s, c in wanted)}")
+        return Verdict(
+            False, f"{', '.join(f'{c} {s}' for s, c in got)} instead of {', '.join(f'{c} {s}' for s, c in wanted)}"
+        )
     if related:
         first, second = scene.things
         places = {(thing.shape, thing.colour): thing for thing in seen.objects}
@@ -115,7 +125,11 @@ def evaluate(draw: Draw, count: int, *, batch: int = 10) -> dict[str, Any]:
                 if not verdict.right:
                     failures.append({"category": category, "prompt": p.text, "why": verdict.why})
         scores[category] = right / count
-    return {"scores": scores | {"overall": sum(scores.values()) / len(scores)}, "prompts_each": count, "failures": failures}
+    return {
+        "scores": scores | {"overall": sum(scores.values()) / len(scores)},
+        "prompts_each": count,
+        "failures": failures,
+    }
 
 
 def from_pipeline(folder: Path, *, steps: int = 25, guidance: float = 4.0) -> Draw:
@@ -128,7 +142,9 @@ def from_pipeline(folder: Path, *, steps: int = 25, guidance: float = 4.0) -> Dr
 
     def draw(texts: list[str], seeds: list[int]) -> list[np.ndarray]:
         noise = [torch.Generator().manual_seed(seed) for seed in seeds]
-        made = pipeline(texts, num_inference_steps=steps, guidance_scale=guidance, generator=noise, output_type="np").images
+        made = pipeline(
+            texts, num_inference_steps=steps, guidance_scale=guidance, generator=noise, output_type="np"
+        ).images
         return [(picture * 255).round().astype(np.uint8) for picture in made]
 
     return draw

@@ -9,6 +9,7 @@ ratio is multiplied by SHIFT (Hoogeboom et al. 2023, arXiv:2301.11093, do the sa
 nothing of the picture is left (zero terminal SNR: Lin et al. 2023, arXiv:2305.08891).
 """
 
+import itertools
 import math
 from typing import Any, Final
 
@@ -26,7 +27,7 @@ def alpha_bar(t: float, shift: float = SHIFT) -> float:
 def betas(shift: float = SHIFT, steps: int = STEPS) -> list[float]:
     """The same schedule as ordinary scheduler classes want it: beta_i = 1 - alpha_bar_i / alpha_bar_(i-1)."""
     bars = [alpha_bar(i / steps, shift) for i in range(steps + 1)]
-    return [1 - after / before for before, after in zip(bars, bars[1:], strict=False)]
+    return [1 - after / before for before, after in itertools.pairwise(bars)]
 
 
 def scheduler_config(shift: float = SHIFT) -> dict[str, Any]:
@@ -45,6 +46,6 @@ def tables(shift: float = SHIFT) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def stratified_times(count: int, generator: torch.Generator) -> torch.Tensor:
-    """`count` times, one from each of `count` equal parts of 0..999: the loss is much less noisy than with free draws."""
+    """`count` times, one from each of `count` equal parts of 0..999: a far less noisy loss than with free draws."""
     spread = (torch.arange(count) + torch.rand(count, generator=generator)) / count
     return (spread * STEPS).long().clamp(max=STEPS - 1)

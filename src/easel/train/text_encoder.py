@@ -17,7 +17,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from easel.train import tokenizer as tokens
 from easel.train import world
 from easel.train.captions import ATTRIBUTES, caption
-from easel.train.checkpoint import append_log, write_json
+from easel.train.checkpoint import append_log, read_json, write_json
 from easel.train.parallel import average_gradients, launch, share
 
 WIDTH = 192
@@ -28,11 +28,14 @@ def build(vocabulary: CLIPTokenizer, *, width: int = WIDTH, layers: int = 3, hea
     config = CLIPTextConfig(
         vocab_size=len(vocabulary), hidden_size=width, intermediate_size=4 * width, num_hidden_layers=layers,
         num_attention_heads=heads, max_position_embeddings=tokens.LENGTH, hidden_act="quick_gelu",
-        bos_token_id=vocabulary.bos_token_id, eos_token_id=vocabulary.eos_token_id, pad_token_id=vocabulary.pad_token_id,
+        bos_token_id=vocabulary.bos_token_id, eos_token_id=vocabulary.eos_token_id,
+        pad_token_id=vocabulary.pad_token_id,
         projection_dim=width,
     )  # fmt: skip
     network = CLIPTextModel(config)
-    with torch.no_grad():  # CLIP's own initialisation is meant for a long training: embeddings of 0.02 learn nothing here
+    with (
+        torch.no_grad()
+    ):  # CLIP's own initialisation is meant for a long training: embeddings of 0.02 learn nothing here
         network.get_input_embeddings().weight.mul_(20)
         for name, parameter in network.named_parameters():
             if "position_embedding" in name:
@@ -57,25 +60,42 @@ def embed(network: CLIPTextModel, ids: torch.Tensor) -> torch.Tensor:
 
 
 def examples(rng: random.Random, count: int, *, held_out: bool = False) -> tuple[list[str], torch.Tensor]:
-    """Captions and their attributes. Only held-out examples hold combinations that training never draws."""
+    """Captions and their attributes, in the phrasings of training or in the held-out ones.
+
+    This stage reads words only, so it may read of every combination; no stage ever sees a picture of a held-out one.
+    Without them it learns that "green" is never said of hearts, and misreads one such caption in thirty.
+    """
     texts, labels = [], []
     first = HELD_OUT_SEED if held_out else 0
     for _ in range(count):
-        scene = world.scene(first + rng.randrange(1_000_000), held_out=held_out)
+        scene = world.scene(first + rng.randrange(1_000_000), held_out=True)
         said = caption(scene, rng, held_out=held_out)
         texts.append(said.text)
         labels.append(said.attributes)
     return texts, torch.tensor(labels)
 
 
-def train(out: Path, minutes: float, *, batch: int = 96, rate: float = 1e-3, processes: int = 1) -> None:
-    launch(_train, processes, out, minutes, batch // processes, rate)
+def train(
+    out: Path,
+    minutes: float,
+    *,
+    batch: int = 96,
+    rate: float = 1e-3,
+    processes: int = 1,
+    start_from: Path | None = None,
+) -> None:
+    """`start_from` names a trained text encoder to go on from (its vocabulary is kept)."""
+    launch(_train, processes, out, minutes, batch // processes, rate, start_from)
 
 
-def _train(rank: int, processes: int, out: Path, minutes: float, batch: int, rate: float) -> None:
+def _train(
+    rank: int, processes: int, out: Path, minutes: float, batch: int, rate: float, start_from: Path | None
+) -> None:
     torch.manual_seed(11)
-    vocabulary = tokens.build()
-    network, rng = build(vocabulary), random.Random(f"captions of process {rank}")
+    vocabulary = CLIPTokenizer.from_pretrained(start_from / "tokenizer") if start_from else tokens.build()
+    network = CLIPTextModel.from_pretrained(start_from) if start_from else build(vocabulary)
+    network.train()
+    rng = random.Random(f"captions of process {rank} {start_from is not None}")
     reader = Reader(network.config.hidden_size)
     parameters = [*network.parameters(), *reader.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
@@ -94,19 +114,30 @@ def _train(rank: int, processes: int, out: Path, minutes: float, batch: int, rat
         optimizer.zero_grad(set_to_none=True)
         step += 1
         if step % 50 == 0 and rank == 0:
-            append_log(out / "log.jsonl", {"step": step, "loss": loss.item(), "minutes": (time.monotonic() - began) / 60})
+            append_log(
+                out / "log.jsonl", {"step": step, "loss": loss.item(), "minutes": (time.monotonic() - began) / 60}
+            )
     if rank > 0:
         return
-    read = {"seen": accuracy(network, reader, vocabulary), "held_out": accuracy(network, reader, vocabulary, held_out=True)}
+    read = {
+        "seen": accuracy(network, reader, vocabulary),
+        "held_out": accuracy(network, reader, vocabulary, held_out=True),
+    }
     settle(network)  # after judging: the reader knows the states at their trained scale
     network.save_pretrained(out)
     tokens.save(vocabulary, out / "tokenizer")
-    write_json(out / "training.json", {"minutes": minutes, "steps": step, "batch": batch * processes, "read_out": read})
+    before = read_json(start_from / "training.json") if start_from else {"minutes": 0, "steps": 0}
+    write_json(out / "training.json", {
+        "minutes": before["minutes"] + minutes, "steps": before["steps"] + step, "batch": batch * processes,
+        "read_out": read,
+    })  # fmt: skip
     print(f"text encoder: {step} steps, whole captions read right: {read['seen']['all']:.3f}, "
           f"held-out combinations and phrasings: {read['held_out']['all']:.3f}, saved in {out}")  # fmt: skip
 
 
-def read_out_loss(reader: Reader, states: torch.Tensor, ids: torch.Tensor, labels: torch.Tensor, end: int, rng: random.Random) -> torch.Tensor:
+def read_out_loss(
+    reader: Reader, states: torch.Tensor, ids: torch.Tensor, labels: torch.Tensor, end: int, rng: random.Random
+) -> torch.Tensor:
     """Cross-entropy at the end of the text and at two random places in the padding behind it."""
     ends = (ids == end).int().argmax(1)
     rows = torch.arange(len(ids))
@@ -129,7 +160,9 @@ def settle(network: CLIPTextModel) -> None:
 
 
 @torch.no_grad()
-def accuracy(network: CLIPTextModel, reader: Reader, vocabulary: CLIPTokenizer, *, held_out: bool = False, count: int = 1500) -> dict[str, float]:
+def accuracy(
+    network: CLIPTextModel, reader: Reader, vocabulary: CLIPTokenizer, *, held_out: bool = False, count: int = 1500
+) -> dict[str, float]:
     """How often each attribute, and all of them at once, is read right at the last position."""
     texts, labels = examples(random.Random(5), count, held_out=held_out)
     states = embed(network, torch.tensor(tokens.encode(vocabulary, texts)))[:, -1]

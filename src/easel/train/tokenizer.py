@@ -1,8 +1,9 @@
 """A CLIP tokenizer of its own small vocabulary: bytes, and merges that make every word of the world one token.
 
-    Sennrich et al. 2016, arXiv:1508.07909 (byte-pair encoding); Radford et al. 2021, arXiv:2103.00020 (CLIP's variant).
+Sennrich et al. 2016, arXiv:1508.07909 (byte-pair encoding); Radford et al. 2021, arXiv:2103.00020 (CLIP's variant).
 """
 
+import itertools
 from pathlib import Path
 from typing import Final
 
@@ -28,7 +29,7 @@ def apply(merges: list[Merge], word: str) -> list[str]:
     symbols = [*word[:-1], word[-1] + "</w>"]
     rank = {merge: i for i, merge in enumerate(merges)}
     while len(symbols) > 1:
-        pairs = [(rank[pair], i) for i, pair in enumerate(zip(symbols, symbols[1:], strict=False)) if pair in rank]
+        pairs = [(rank[pair], i) for i, pair in enumerate(itertools.pairwise(symbols)) if pair in rank]
         if not pairs:
             break
         _, at = min(pairs)

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# The starter model on two CPU cores, in under three hours: 128x128 pictures, the stages in order.
+#
+#   bash runs/starter_cpu.sh                 # writes .runs/starter-cpu/model
+#   RUN=elsewhere MINUTES=60 bash runs/starter_cpu.sh
+#
+# Every stage can be killed; run the script again and finished stages are skipped, the denoiser resumes.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+RUN=${RUN:-.runs/starter-cpu}
+MINUTES=${MINUTES:-110} # for the denoiser; the other stages take about 25 minutes together
+CORES=${CORES:-2}
+EASEL=${EASEL:-.venv/bin/easel}
+train() { nice -n 19 "$EASEL" train "$@"; }
+
+[ -e "$RUN/text_encoder/training.json" ] || train text-encoder "$RUN" --minutes 9 --processes "$CORES"
+[ -e "$RUN/autoencoder/training.json" ] || train autoencoder "$RUN" --minutes 7 --processes "$CORES"
+train cache "$RUN" --shards 36 --processes "$CORES" # shards that are there are kept
+if [ -e "$RUN/denoiser/checkpoint.pt" ]; then RESUME=--resume; else RESUME=--no-resume; fi
+train denoiser "$RUN" --minutes "$MINUTES" --processes "$CORES" "$RESUME"
+# Last, the decoder alone, on latents with a little noise: what the denoiser makes is never quite a drawing's latent.
+[ -e "$RUN/decoder.done" ] || train autoencoder "$RUN" --minutes 8 --processes "$CORES" --decoder-only --rate 1e-3
+touch "$RUN/decoder.done"
+
+train export "$RUN" "$RUN/model"
+train evaluate "$RUN/model" --count 40 --out "$RUN/report.json" --samples "$RUN/samples.png"
+train plot "$RUN" --out "$RUN/loss.png"
+train card "$RUN" "$RUN/model" "$RUN/report.json"

@@ -1,0 +1,167 @@
+"""easel train: the starter model from nothing, one command per stage."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+app = App(name="train", help="Train the starter model: one command per stage, in the order of runs/*.sh.")
+
+Out = Annotated[Path, Parameter(help="Folder to write.")]
+Run = Annotated[Path, Parameter(help="Folder of the run: holds the folders of all stages.")]
+Processes = Annotated[int, Parameter(help="Processes of one thread each, with averaged gradients. On a GPU: 1.")]
+
+
+@app.command
+def world(*, out: Out = Path(".runs/world.png"), count: int = 40, first_seed: int = 0, resolution: int = 128) -> None:
+    """Draw a sheet of the world with its captions, to look at."""
+    import random
+
+    from easel.train import plots
+    from easel.train import world as drawn
+    from easel.train.captions import caption
+
+    scenes = [drawn.scene(seed) for seed in range(first_seed, first_seed + count)]
+    texts = [caption(scene, random.Random(scene.seed)).text for scene in scenes]
+    plots.grid([drawn.draw(scene, resolution) for scene in scenes], texts, out, columns=8)
+    for scene, text in zip(scenes, texts, strict=True):
+        print(f"{scene.seed}: {text}")
+    print(f"Wrote {out}.")
+
+
+@app.command
+def text_encoder(
+    run: Run, *, minutes: float = 8, batch: int = 96, rate: float = 1e-3, processes: Processes = 1
+) -> None:
+    """Teach the text encoder to read a caption."""
+    from easel.train import text_encoder as stage
+
+    stage.train(run / "text_encoder", minutes, batch=batch, rate=rate, processes=processes)
+
+
+@app.command
+def autoencoder(
+    run: Run,
+    *,
+    minutes: float = 7,
+    batch: int = 12,
+    resolution: int = 128,
+    processes: Processes = 1,
+    decoder_only: Annotated[bool, Parameter(help="Go on with the decoder alone; cached latents stay valid.")] = False,
+    noise: Annotated[float, Parameter(help="With decoder-only: how much noise the latents get.")] = 0.05,
+    rate: float = 2e-3,
+) -> None:
+    """Train the autoencoder, or go on with its decoder."""
+    from easel.train import autoencoder as stage
+
+    stage.train(
+        run / "autoencoder", minutes, resolution=resolution, batch=batch, rate=rate, processes=processes,
+        decoder_only=decoder_only, noise=noise if decoder_only else 0.0,
+    )  # fmt: skip
+
+
+@app.command
+def cache(run: Run, *, shards: int = 36, first: int = 0, resolution: int = 128, processes: Processes = 1) -> None:
+    """Draw pictures and keep their latents and caption states, a thousand a shard."""
+    from easel.train import data
+
+    data.make(
+        run / "cache",
+        run / "autoencoder",
+        run / "text_encoder",
+        shards,
+        resolution=resolution,
+        processes=processes,
+        first=first,
+    )
+
+
+@app.command
+def denoiser(
+    run: Run,
+    *,
+    minutes: float = 95,
+    steps: Annotated[int, Parameter(help="Stop after so many steps; -1 goes by the minutes.")] = -1,
+    batch: Annotated[int, Parameter(help="Over all processes.")] = 48,
+    rate: float = 1.5e-3,
+    warmup: int = 200,
+    channels: tuple[int, ...] = (48, 96, 128),
+    layers: int = 1,
+    resolution: int = 128,
+    seed: int = 1,
+    device: str = "cpu",
+    processes: Processes = 1,
+    resume: Annotated[bool, Parameter(help="Go on from the run's last checkpoint.")] = False,
+    start_from: Annotated[Path | None, Parameter(help="Begin with another run's averaged weights.")] = None,
+) -> None:
+    """Train the denoiser, by the clock or by steps; it can be killed and resumed."""
+    from easel.train import denoiser as stage
+
+    recipe = stage.Recipe(
+        minutes=minutes, steps=steps, batch=batch, processes=processes, rate=rate, warmup=warmup, seed=seed,
+        channels=tuple(channels), layers=layers, resolution=resolution, device=device,
+    )  # fmt: skip
+    before = start_from / "denoiser" if start_from else None
+    stage.train(run / "denoiser", run / "cache", recipe, resume=resume, start_from=before)
+
+
+@app.command
+def export(run: Run, out: Out) -> None:
+    """Write the averaged weights as a diffusers folder in fp16."""
+    from easel.train import export as stage
+
+    size = stage.export(out, run=run / "denoiser", autoencoder=run / "autoencoder", encoder=run / "text_encoder")
+    print(f"Wrote {out}: {size:.1f} MB.")
+
+
+@app.command
+def evaluate(
+    model: Annotated[Path, Parameter(help="A diffusers folder.")],
+    *,
+    count: Annotated[int, Parameter(help="Prompts per category.")] = 40,
+    steps: int = 25,
+    guidance: float = 4.0,
+    out: Annotated[Path | None, Parameter(help="Where to write the report as JSON.")] = None,
+    samples: Annotated[Path | None, Parameter(help="Also write a grid of samples to this PNG.")] = None,
+) -> None:
+    """Judge a model on held-out prompts with a classical detector."""
+    import torch
+
+    from easel.train import evaluate as judging
+    from easel.train import plots
+    from easel.train.checkpoint import write_json
+
+    torch.set_num_threads(1)
+    draw = judging.from_pipeline(model, steps=steps, guidance=guidance)
+    if samples is not None:
+        plots.samples(draw, samples)
+    resolution = draw(["a red circle"], [0])[0].shape[0]
+    report = judging.evaluate(draw, count) | {
+        "ceiling": judging.ceiling(count, resolution),
+        "steps": steps,
+        "guidance": guidance,
+    }
+    if out is not None:
+        write_json(out, report)
+    for name, score in report["scores"].items():
+        print(f"{name:20} {score:.3f}   (true drawings {report['ceiling'][name]:.3f})")
+
+
+@app.command
+def plot(run: Run, *, out: Out = Path(".runs/loss.png")) -> None:
+    """Plot the denoiser's loss."""
+    from easel.train import plots
+
+    plots.loss(run / "denoiser", out)
+    print(f"Wrote {out}.")
+
+
+@app.command
+def card(
+    run: Run, model: Annotated[Path, Parameter(help="The exported folder; its README.md is written.")], report: Path
+) -> None:
+    """Write the model card from the run's own records and an evaluation report."""
+    from easel.train import card as stage
+
+    stage.write(model, run=run, report=report)
+    print(f"Wrote {model / 'README.md'}.")

@@ -1,0 +1,43 @@
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL
+
+from easel.train import autoencoder
+
+
+def test_it_starts_as_nearly_the_identity():
+    torch.manual_seed(0)
+    network = autoencoder.build()
+    pictures = autoencoder.pictures(list(range(6)), 128)
+    boxes = torch.nn.functional.avg_pool2d(pictures, 8)
+    with torch.no_grad():
+        latents = network.encode(pictures).latent_dist.mode()
+        made = network.decode(latents).sample
+    assert (latents[:, :3] - boxes).abs().mean() < 0.05
+    assert (made - torch.nn.functional.interpolate(boxes, scale_factor=8)).abs().mean() < 0.1
+    assert autoencoder.psnr(network, 128, 8) > 20
+
+
+def test_settling_the_channels_does_not_change_the_pictures():
+    torch.manual_seed(0)
+    network = autoencoder.build()
+    pictures = autoencoder.pictures(list(range(4)), 64)
+    with torch.no_grad():
+        before = network.decode(network.encode(pictures).latent_dist.mode()).sample
+        autoencoder.normalise(network, 64)
+        latents = network.encode(autoencoder.pictures(list(range(100, 164)), 64)).latent_dist.mode()
+        after = network.decode(network.encode(pictures).latent_dist.mode()).sample
+    assert torch.allclose(before, after, atol=1e-3)
+    assert latents.mean((0, 2, 3)).abs().max() < 0.2
+    assert 0.3 < latents.std((0, 2, 3)).min()
+    assert latents.std((0, 2, 3)).max() < 1.2
+
+
+def test_training_the_decoder_leaves_the_encoder_alone(tmp_path: Path):
+    autoencoder.train(tmp_path, 0.02, batch=2, crop=32, resolution=64)
+    before = AutoencoderKL.from_pretrained(tmp_path)
+    autoencoder.train(tmp_path, 0.02, batch=2, crop=32, resolution=64, decoder_only=True, noise=0.1)
+    after = AutoencoderKL.from_pretrained(tmp_path)
+    assert all(torch.equal(a, b) for a, b in zip(before.encoder.parameters(), after.encoder.parameters(), strict=True))
+    assert not torch.equal(before.decoder.conv_out.weight, after.decoder.conv_out.weight)
