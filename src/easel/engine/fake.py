@@ -38,6 +38,11 @@ class FakeRunner:
     """The ids of each network call, in order."""
     _prepared: dict[str, int] = field(default_factory=dict[str, int])
 
+    @property
+    def held(self) -> int:
+        """How many pictures are prepared and not released."""
+        return len(self._prepared)
+
     def plan(self, request: PictureRequest) -> Plan:
         try:
             return plan(SCHEDULE, request.sampler, request.spacing, request.steps)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from easel.domain.sampling import Sampler, Spacing
-from easel.engine.advance import Canvas, advance, draw_noise
+from easel.engine.advance import Canvas, advance
 from easel.engine.samplers import NoiseSchedule, Plan, plan
 
 SHAPE = (4, 8, 8)

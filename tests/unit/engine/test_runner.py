@@ -1,0 +1,289 @@
+"""The real runner on Stable Diffusion networks of a few thousand random weights."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from safetensors.torch import load_file, save_file
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from easel.domain.errors import InvalidRequest
+from easel.domain.sampling import Sampler, Spacing
+from easel.engine.engine import Engine
+from easel.engine.events import Failed, Finished
+from easel.engine.request import Checkpoint
+from easel.engine.runner import TorchRunner
+
+SLOT_MIXES = [["ddim", "euler"], ["dpmpp_2m", "ddim", "euler"]]
+
+
+class Watched(TorchRunner):
+    """Keeps the last latents of every picture, which the engine has no use for after decoding."""
+
+    def __init__(self) -> None:
+        super().__init__("cpu")
+        self.latents: dict[str, torch.Tensor] = {}
+
+    def decode(self, picture):
+        self.latents[picture.id] = self._canvases[picture.id].latents.clone()
+        return super().decode(picture)
+
+
+def draw(drain, *requests, deterministic: bool = True) -> tuple[Watched, dict[str, Finished | Failed]]:
+    runner = Watched()
+    engine = Engine(runner, deterministic=deterministic)
+    for request in requests:
+        engine.add(request)
+    return runner, drain(engine)
+
+
+def pipeline_of(folder: Path) -> StableDiffusionPipeline:
+    pipeline = StableDiffusionPipeline(
+        vae=AutoencoderKL.from_pretrained(folder / "vae"),
+        text_encoder=CLIPTextModel.from_pretrained(folder / "text_encoder"),
+        tokenizer=CLIPTokenizer.from_pretrained(folder / "tokenizer"),
+        unet=UNet2DConditionModel.from_pretrained(folder / "unet"),
+        scheduler=DDIMScheduler.from_pretrained(folder / "scheduler"),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+@pytest.mark.parametrize("guidance", [1.0, 7.5])
+@pytest.mark.parametrize("prediction", ["v_prediction", "epsilon"])
+def test_a_whole_run_is_that_of_diffusers_own_pipeline(
+    make_picture, drain, checkpoint, epsilon_checkpoint, prediction: str, guidance: float
+) -> None:
+    checkpoint = checkpoint if prediction == "v_prediction" else epsilon_checkpoint
+    request = make_picture(checkpoint=checkpoint, guidance=guidance, steps=10, seed=42, negative_prompt="a dog")
+    runner, ended = draw(drain, request)
+    pipeline = pipeline_of(checkpoint.folder)
+    latents = pipeline(
+        request.prompt,
+        negative_prompt=request.negative_prompt,
+        width=request.width,
+        height=request.height,
+        num_inference_steps=request.steps,
+        guidance_scale=guidance,
+        generator=torch.Generator().manual_seed(request.seed),
+        output_type="latent",
+    ).images[0]
+    # Same weights, same float32 kernels; the coefficients differ in their last bits, planned in float64 here.
+    assert float((runner.latents["a"] - latents).abs().max()) < 1e-4 * float(latents.abs().max())
+    with torch.no_grad():
+        picture = pipeline.vae.decode(latents[None] / pipeline.vae.config.scaling_factor).sample[0]
+    pixels = ((picture / 2 + 0.5).clamp(0, 1) * 255).round().permute(1, 2, 0).numpy()
+    assert np.abs(ended["a"].image - pixels).max() <= 1
+
+
+@pytest.mark.parametrize("joins_at", [0, 1, 3])
+@pytest.mark.parametrize("samplers", SLOT_MIXES)
+def test_deterministic_pictures_are_the_same_bit_for_bit_whoever_the_neighbours(
+    make_picture, drain, checkpoint, joins_at: int, samplers: list[str]
+) -> None:
+    request = make_picture("it", checkpoint=checkpoint, seed=9)
+    alone, _ = draw(drain, request)
+    runner = Watched()
+    engine = Engine(runner, deterministic=True)
+    for number, sampler in enumerate(samplers):
+        neighbour = make_picture(f"n{number}", checkpoint=checkpoint, steps=4 + number, guidance=1.0 + number)
+        engine.add(replace(neighbour, sampler=Sampler(sampler)))
+    for _ in range(joins_at):
+        engine.step()
+    engine.add(request)
+    drain(engine)
+    assert torch.equal(runner.latents["it"], alone.latents["it"])
+
+
+def test_pictures_that_share_calls_differ_from_solo_ones_by_kernels_last_bits_only(
+    make_picture, drain, checkpoint
+) -> None:
+    requests = [
+        make_picture(
+            f"{sampler}-{guidance}", checkpoint=checkpoint, sampler=sampler, guidance=guidance, steps=6, seed=number
+        )
+        for number, sampler in enumerate(Sampler)
+        for guidance in (1.0, 5.0)
+    ]
+    together, ended = draw(drain, *requests[:5], deterministic=False)
+    assert together.calls == 6
+    for request in requests[:5]:
+        _, solo = draw(drain, request)
+        difference = np.abs(ended[request.id].image.astype(int) - solo[request.id].image).max()
+        assert difference <= 2, request.id
+
+
+def test_a_request_drawn_again_after_others_is_the_same(make_picture, drain, checkpoint) -> None:
+    runner = Watched()
+    engine = Engine(runner)
+    first = make_picture("first", checkpoint=checkpoint)
+    for request in (first, make_picture("other", checkpoint=checkpoint, prompt="b"), replace(first, id="again")):
+        engine.add(request)
+        drain(engine)
+    assert torch.equal(runner.latents["first"], runner.latents["again"])
+
+
+@pytest.mark.parametrize("sampler", list(Sampler))
+@pytest.mark.parametrize("spacing", list(Spacing))
+def test_every_sampler_and_spacing_draws(make_picture, drain, checkpoint, sampler, spacing) -> None:
+    _, ended = draw(drain, make_picture(checkpoint=checkpoint, sampler=sampler, spacing=spacing, width=72, height=40))
+    assert isinstance(ended["a"], Finished)
+    assert ended["a"].image.shape == (40, 72, 3)
+
+
+def test_a_prompt_longer_than_the_encoder_reads_is_cut_and_noted(make_picture, drain, checkpoint) -> None:
+    long = "a b c d e f g h i j k l m n o p"
+    _, ended = draw(drain, make_picture(checkpoint=checkpoint, prompt=long, negative_prompt=long.upper()))
+    notes = ended["a"].notes
+    assert len(notes) == 2
+    assert notes[0].startswith("The prompt is longer")
+    assert '"o p"' in notes[0]
+    assert notes[1].startswith("The negative prompt is longer")
+
+
+def test_a_prompt_is_encoded_once(make_picture, drain, checkpoint) -> None:
+    runner = Watched()
+    engine = Engine(runner)
+    for seed in range(3):
+        engine.add(make_picture(f"p{seed}", checkpoint=checkpoint, seed=seed))
+    drain(engine)
+    assert len(runner._encoded) == 2
+
+
+@pytest.fixture
+def copy_of(checkpoint: Checkpoint, tmp_path: Path) -> Checkpoint:
+    folder = tmp_path / "copy"
+    shutil.copytree(checkpoint.folder, folder)
+    return Checkpoint(name="copy", family="sd2", folder=folder)
+
+
+def rewrite(file: Path, change) -> None:
+    weights = load_file(file)
+    save_file({name: change(weight) for name, weight in weights.items()}, file, metadata={"format": "pt"})
+
+
+def test_half_precision_weights_draw_in_full_precision(make_picture, drain, checkpoint, copy_of) -> None:
+    for part in ("unet", "vae", "text_encoder"):
+        (file,) = (copy_of.folder / part).glob("*.safetensors")
+        rewrite(file, lambda weight: weight.half() if weight.is_floating_point() else weight)
+    full, _ = draw(drain, make_picture(checkpoint=checkpoint))
+    half, _ = draw(drain, make_picture(checkpoint=copy_of))
+    assert half.latents["a"].dtype == torch.float32
+    assert torch.allclose(full.latents["a"], half.latents["a"], atol=0.02, rtol=0.02)
+
+
+def test_weights_that_are_not_numbers_end_their_own_picture(make_picture, drain, checkpoint, copy_of) -> None:
+    (file,) = (copy_of.folder / "unet").glob("*.safetensors")
+    rewrite(file, lambda weight: torch.full_like(weight, float("nan")))
+    _, ended = draw(drain, make_picture("bad", checkpoint=copy_of), make_picture("good", checkpoint=checkpoint))
+    assert isinstance(ended["good"], Finished)
+    assert isinstance(ended["bad"], Failed)
+    assert "not-a-number" in ended["bad"].error
+
+
+def truncate(folder: Path) -> None:
+    (file,) = (folder / "unet").glob("*.safetensors")
+    file.write_bytes(file.read_bytes()[:1000])
+
+
+def empty(folder: Path) -> None:
+    (file,) = (folder / "vae").glob("*.safetensors")
+    file.write_bytes(b"")
+
+
+def lie_about_the_header(folder: Path) -> None:
+    (file,) = (folder / "text_encoder").glob("*.safetensors")
+    file.write_bytes(b"\xff" * 8 + file.read_bytes()[8:])
+
+
+def lose_a_part(folder: Path) -> None:
+    shutil.rmtree(folder / "vae")
+
+
+def pickle_it(folder: Path) -> None:
+    (file,) = (folder / "unet").glob("*.safetensors")
+    file.rename(file.with_name("diffusion_pytorch_model.bin"))
+
+
+def lose_the_weights(folder: Path) -> None:
+    (file,) = (folder / "unet").glob("*.safetensors")
+    file.unlink()
+
+
+def become_an_inpainter(folder: Path) -> None:
+    path = folder / "unet" / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "in_channels": 9}))
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (truncate, "cannot be loaded"),
+        (empty, "cannot be loaded"),
+        (lie_about_the_header, "cannot be loaded"),
+        (lose_a_part, "is missing"),
+        (pickle_it, "save_pretrained"),
+        (lose_the_weights, "no .safetensors"),
+        (become_an_inpainter, "not a text-to-image"),
+    ],
+)
+def test_a_damaged_checkpoint_fails_its_own_picture_with_a_sentence(
+    make_picture, drain, checkpoint, copy_of, damage, said: str
+) -> None:
+    damage(copy_of.folder)
+    _, ended = draw(drain, make_picture("bad", checkpoint=copy_of), make_picture("good", checkpoint=checkpoint))
+    assert isinstance(ended["good"], Finished)
+    assert isinstance(ended["bad"], Failed)
+    assert said in ended["bad"].error
+
+
+def forget_the_schedule(folder: Path) -> None:
+    (folder / "scheduler" / "scheduler_config.json").unlink()
+
+
+def garble_the_schedule(folder: Path) -> None:
+    (folder / "scheduler" / "scheduler_config.json").write_text("{")
+
+
+def ask_for_an_unknown_prediction(folder: Path) -> None:
+    (folder / "scheduler" / "scheduler_config.json").write_text('{"prediction_type": "tea_leaves"}')
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (forget_the_schedule, "is missing"),
+        (garble_the_schedule, "cannot be read"),
+        (ask_for_an_unknown_prediction, "tea_leaves"),
+    ],
+)
+def test_a_checkpoint_without_a_noise_schedule_is_refused_at_once(make_picture, copy_of, damage, said: str) -> None:
+    damage(copy_of.folder)
+    engine = Engine(TorchRunner("cpu"))
+    with pytest.raises(InvalidRequest, match=said):
+        engine.add(make_picture(checkpoint=copy_of))
+    assert engine.is_idle
+
+
+def test_an_unknown_family_is_refused_at_once(make_picture, checkpoint) -> None:
+    engine = Engine(TorchRunner("cpu"))
+    with pytest.raises(InvalidRequest, match="sd9 cannot be drawn; known are sd1, sd2"):
+        engine.add(make_picture(checkpoint=replace(checkpoint, family="sd9")))
+
+
+def test_checkpoints_beyond_the_limit_leave_memory(make_picture, drain, checkpoint, copy_of) -> None:
+    runner = TorchRunner("cpu", max_checkpoints=1)
+    engine = Engine(runner)
+    engine.add(make_picture("a", checkpoint=checkpoint))
+    engine.add(make_picture("b", checkpoint=copy_of))
+    ended = drain(engine)
+    assert all(isinstance(end, Finished) for end in ended.values())
+    assert runner.resident() == ["copy"]
