@@ -51,10 +51,15 @@ def create_account(
     plan: str = "pay-as-you-go",
     role: str = Role.MEMBER,
 ) -> Account:
-    """Raises InvalidRequest for an unfit name or email, Conflict for an email that an account already has."""
+    """Raises InvalidRequest for an unfit name or email, Conflict for an email that an account already has.
+
+    Of accounts without an email no two have one name: an operator must be able to say which.
+    """
     account = Account(name=_fit_name(name), email=_fit_email(email), plan=plan, role=Role(role), created_at=clock.now())
-    if account.email and session.scalar(select(Account.id).filter_by(email=account.email)) is not None:
+    if account.email and _exists(session, email=account.email):
         raise Conflict(f"There is already an account with the email {account.email}")
+    if not account.email and _exists(session, name=account.name):
+        raise Conflict(f"There is already an account called {account.name}; give an email to tell the two apart")
     session.add(account)
     session.flush()
     return account
@@ -64,6 +69,10 @@ def set_plan(session: Session, account_id: int, plan: str) -> Account:
     account = get_account(session, account_id)
     account.plan = plan
     return account
+
+
+def _exists(session: Session, **columns: str) -> bool:
+    return session.scalar(select(Account.id).filter_by(**columns).limit(1)) is not None
 
 
 def _fit_name(name: str) -> str:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from easel.billing.tables import Hold, HoldState, LedgerEntry, LedgerTransfer, Wallet, WalletKind
 from easel.domain.errors import Conflict, InvalidRequest, NotEnoughCredit, NotFound
-from easel.domain.money import MICROS_PER_DOLLAR, Micros
+from easel.domain.money import MICROS_PER_DOLLAR, Micros, format_dollars
 from easel.kit.clock import Clock
 
 LARGEST = 1_000_000_000 * MICROS_PER_DOLLAR
@@ -57,7 +57,9 @@ def capture(session: Session, clock: Clock, hold_id: int, amount: Micros) -> Non
     held = _lock_hold(session, hold_id)
     _check_amount(amount, at_least=0)
     if amount > held.amount:
-        raise InvalidRequest("amount", f"Hold {hold_id} is for {held.amount} micro-dollars; capture no more than that")
+        raise InvalidRequest(
+            "amount", f"Hold {hold_id} is for {format_dollars(held.amount)}; capture no more than that"
+        )
     if held.state == HoldState.CAPTURED and held.captured == amount:
         return
     _end(session, clock, held, HoldState.CAPTURED, captured=amount)
@@ -166,6 +168,5 @@ def _balance(wallet: Wallet) -> Micros:
 def _check_amount(amount: Micros, *, at_least: int) -> None:
     # An untyped caller may come with a float; PostgreSQL would round it in silence.
     if not isinstance(amount, int) or not at_least <= amount <= LARGEST:  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InvalidRequest(
-            "amount", f"amount must be a whole number of micro-dollars from {at_least} to {LARGEST}, not {amount}"
-        )
+        allowed = f"from {format_dollars(at_least)} to {format_dollars(LARGEST)}, in whole millionths of a dollar"
+        raise InvalidRequest("amount", f"amount must be {allowed}")

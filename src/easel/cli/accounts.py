@@ -1,0 +1,91 @@
+"""`easel accounts`: who may ask, what they have chosen and what they have paid."""
+
+from typing import Annotated
+
+from cyclopts import App, Parameter
+from rich.console import Console
+from rich.table import Column, Table
+
+from easel.accounts import queries
+from easel.accounts.tables import Role
+from easel.billing import ledger, wallets
+from easel.billing.plans import PLANS, plan_named
+from easel.cli.context import open_installation
+from easel.domain.errors import InvalidRequest
+from easel.domain.money import Micros, format_dollars, micros_from_dollars
+from easel.kit.ids import new_uuid
+
+app = App(name="accounts", help="Create, list and credit accounts.")
+
+ACCOUNT = Parameter(help="The account's name, email or number.")
+PLAN = Parameter(help=f"One of {', '.join(PLANS)}.")
+
+
+@app.command
+def create(
+    name: str,
+    /,
+    *,
+    email: str | None = None,
+    plan: Annotated[str, PLAN] = "pay-as-you-go",
+    role: Annotated[Role, Parameter(help="What the account may do here.")] = Role.MEMBER,
+) -> None:
+    """Make an account. Make a key for it with `easel keys create`."""
+    if role == Role.OWNER:
+        raise InvalidRequest("role", "An installation has one owner, made when it first starts; choose admin or member")
+    with open_installation() as installation, installation.database.transaction() as session:
+        chosen = plan_named(plan).name
+        account = queries.create_account(session, installation.clock, name, email, chosen, role)
+        print(f"Account {account.id}: {account.name}, plan {account.plan}")
+
+
+@app.command(name="list")
+def list_() -> None:
+    """Show all accounts with what they can spend and what is reserved for unfinished pictures."""
+    money = (Column(name, justify="right", no_wrap=True) for name in ("Available", "Reserved"))
+    table = Table("Number", "Name", "Email", "Role", "Plan", *money)
+    with open_installation() as installation, installation.database.transaction() as session:
+        for account in queries.list_accounts(session):
+            table.add_row(
+                str(account.id),
+                account.name,
+                account.email,
+                account.role if account.suspended_at is None else f"{account.role}, suspended",
+                account.plan,
+                format_dollars(wallets.balance(session, account.id)),
+                format_dollars(wallets.reserved(session, account.id)),
+            )
+    Console().print(table)
+
+
+@app.command
+def credit(
+    account: Annotated[str, ACCOUNT],
+    dollars: Annotated[str, Parameter(help="Like 10 or 0.50.")],
+    /,
+    *,
+    memo: Annotated[str | None, Parameter(help="Stands in the account's statement.")] = None,
+    key: Annotated[str | None, Parameter(help="The payment's own name; the same one is booked once.")] = None,
+) -> None:
+    """Book money that an account has paid."""
+    amount = _amount(dollars)
+    with open_installation() as installation, installation.database.transaction() as session:
+        found = queries.find_account(session, account)
+        ledger.credit(session, installation.clock, found.id, amount, key or new_uuid(), memo)
+        print(f"{found.name} can spend {format_dollars(wallets.balance(session, found.id))}")
+
+
+@app.command
+def plan(account: Annotated[str, ACCOUNT], plan: Annotated[str, PLAN], /) -> None:
+    """Change an account's plan. Pictures already asked for keep their price."""
+    with open_installation() as installation, installation.database.transaction() as session:
+        chosen = plan_named(plan)
+        found = queries.set_plan(session, queries.find_account(session, account).id, chosen.name)
+        print(f"{found.name} is on the plan {chosen.title}: {chosen.queue_limit} requests may be queued")
+
+
+def _amount(dollars: str) -> Micros:
+    try:
+        return micros_from_dollars(dollars)
+    except ValueError as error:
+        raise InvalidRequest("dollars", str(error)) from None
