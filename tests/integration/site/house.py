@@ -1,0 +1,79 @@
+"""The whole app on a real database, a browser without a screen, and a hand that draws in place of a worker."""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from html import unescape
+from typing import Any
+
+from fastapi.testclient import TestClient
+
+from easel.accounts.sign_in import create_sign_in_token
+from easel.accounts.tables import Account
+from easel.artifacts.store import describe_picture, picture_key
+from easel.gateway.services import Services
+from easel.generations.events import announce
+from easel.generations.finish import fail, finish, generation_of
+from easel.jobs import queue
+from easel.jobs.queue import Lease
+from easel.kit.clock import SettableClock
+
+STARTER = "/models/easel/easel-starter"
+PNG = b"\x89PNG\r\n\x1a\n a picture for tests"
+
+
+@dataclass
+class House:
+    services: Services
+    clock: SettableClock
+    browser: TestClient
+
+    def link(self, account: Account, lifetime: timedelta = timedelta(hours=1)) -> str:
+        with self.services.database.transaction() as session:
+            return f"/sign-in?token={create_sign_in_token(session, self.clock, account.id, lifetime)}"
+
+    def sign_in(self, account: Account) -> None:
+        assert self.browser.get(self.link(account)).status_code == 200
+
+    def csrf(self) -> str:
+        found = re.search(r'name="csrf" value="([^"]*)"', self.browser.get(STARTER).text)
+        assert found
+        return unescape(found[1])
+
+    def order(self, **typed: str) -> Any:
+        """Send the playground's form; the answer is that of the page it leads to."""
+        form = {"csrf": self.csrf(), "prompt": "a red star", **typed}
+        return self.browser.post(f"{STARTER}/generations", data=form)
+
+    def ordered(self, **typed: str) -> int:
+        """The number of the generation that the form orders."""
+        answer = self.order(**typed)
+        assert answer.status_code == 200, answer.text
+        return int(answer.url.params["generation"])
+
+    def start(self) -> Lease:
+        """Claim the next job, as a worker does."""
+        with self.services.database.transaction() as session:
+            now = self.clock.now()
+            [job] = queue.claim(session, "hand", resident=[], limit=1, lease=timedelta(minutes=1), now=now)
+            announce(session, job.subject_id, "started")
+        return Lease(job.id, "hand", job.attempts)
+
+    def step(self, generation_id: int, step: int, steps: int) -> None:
+        with self.services.database.transaction() as session:
+            announce(session, generation_id, "step", step=step, steps=steps)
+
+    def finish(self, lease: Lease) -> None:
+        self.clock.advance(timedelta(seconds=2))
+        with self.services.database.transaction() as session:
+            generation = generation_of(session, queue.lock(session, lease.job_id))
+            pictures: list[Any] = []
+            for index in range(generation.request["samples"]):
+                key = picture_key(generation.uuid, index)
+                self.services.blobs.put(key, PNG)
+                pictures.append(describe_picture(PNG, index=index, key=key, width=128, height=128, seed=index))
+            finish(session, self.clock, lease, pictures, links=self.services.links)
+
+    def fail(self, lease: Lease, sentence: str) -> None:
+        with self.services.database.transaction() as session:
+            fail(session, self.clock, lease, sentence)

@@ -1,0 +1,130 @@
+"""Pages for strangers: what is there, what is not, and what every page promises."""
+
+import re
+
+import pytest
+from house import STARTER, House
+
+from easel.accounts.tables import Account
+from easel.catalogue.queries import find_model
+
+PAGES = ("/", "/models", STARTER, "/models/modelslab/stable-diffu", "/models/modelslab/2-v1", "/sign-in")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_small_and_lets_in_nothing_foreign(house: House, path: str) -> None:
+    answer = house.browser.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert len(answer.content) < 50_000
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy
+    # Nothing that such a policy would refuse is on the page.
+    assert not re.search(r"<style|\sstyle=|\son[a-z]+=|<script(?! type=\"module\" src=\"/static/)", answer.text)
+    links = re.findall(r'(?:src|href|action)="([^"]*)"', answer.text)
+    assert all(link.startswith(("/", "?", "#")) for link in links)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_everything_a_page_names_is_there(house: House, path: str) -> None:
+    for link in set(re.findall(r'(?:src|href)="(/[^"]*)"', house.browser.get(path).text)):
+        assert house.browser.get(link).status_code == 200, link
+
+
+def test_the_page_and_all_it_loads_stay_under_100_kb(house: House) -> None:
+    page = house.browser.get(STARTER)
+    parts = re.findall(r'(?:src|href)="(/static/[^"]*)"', page.text)
+    modules = {f"/static/js/{name}" for name in ("form.js", "send.js", "snippets.js", "stream.js", "swap.js")}
+    assert len(page.content) + sum(len(house.browser.get(part).content) for part in {*parts, *modules}) < 100_000
+
+
+def test_home_leads_to_the_models(house: House) -> None:
+    text = house.browser.get("/").text
+    assert "that you host yourself" in text
+    for address in (STARTER, "/models/modelslab/stable-diffu", "/models/modelslab/2-v1"):
+        assert f'href="{address}"' in text
+    assert text.index("Easel Starter") < text.index("Stable Diffusion")
+
+
+def test_the_model_page_says_what_the_model_is(house: House) -> None:
+    text = house.browser.get(STARTER).text
+    for said in ("Easel Starter", "by Easel", "Apache-2.0", "Draws on a laptop CPU", "$0.0047 a picture", "no people"):
+        assert said in text
+
+
+def test_a_stranger_is_told_how_to_sign_in(house: House) -> None:
+    text = house.browser.get(STARTER).text
+    assert "Sign in to generate" in text
+    assert "easel serve" in text
+    assert ">Generate</button>" not in text
+
+
+@pytest.mark.parametrize("model_id", ["stable-diffu", "2-v1"])
+def test_a_model_that_is_not_installed_names_the_command(house: House, model_id: str) -> None:
+    text = house.browser.get(f"/models/modelslab/{model_id}").text
+    assert f"easel models install {model_id}" in text
+    assert "<form" not in text
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/models/easel/nothing", "/models/modelslab/easel-starter", "/models/easel/%00", "/models/easel/%F0%9F%92%A9"],
+)
+def test_an_unknown_model_is_a_friendly_404(house: House, path: str) -> None:
+    answer = house.browser.get(path)
+    assert answer.status_code == 404
+    assert "The catalogue has no model" in answer.text
+    assert 'href="/models"' in answer.text
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/generations/abc/events", "/models/easel"])
+def test_an_unknown_address_is_a_friendly_404(house: House, path: str) -> None:
+    answer = house.browser.get(path, headers={"Accept": "text/html"})
+    assert answer.status_code == 404
+    assert "There is nothing at this address" in answer.text
+
+
+def test_the_form_can_be_filled_by_a_link(house: House) -> None:
+    text = house.browser.get(STARTER, params={"prompt": "<b>two</b> moons", "steps": "7", "size": "144x112"}).text
+    assert "&lt;b&gt;two&lt;/b&gt; moons</textarea>" in text
+    assert re.search(r'name="steps"[^>]*value="7"', text)
+    assert re.search(r'value="144x112" checked', text)
+
+
+def test_nonsense_in_the_address_is_harmless(house: House) -> None:
+    nonsense = {
+        "generation": "9" * 30,
+        "size": "1e9x1",
+        "steps": "<x>",
+        "guidance": "nan",
+        "samples": "-1",
+        "seed": "'",
+    }
+    assert house.browser.get(STARTER, params=nonsense).status_code == 200
+
+
+def test_texts_of_the_catalogue_are_escaped(house: House) -> None:
+    with house.services.database.transaction() as session:
+        model = find_model(session, "easel-starter")
+        model.name, model.summary = "<script>name</script>", "a & b <i>"
+    for path in ("/", "/models", STARTER):
+        text = house.browser.get(path).text
+        assert "&lt;script&gt;name" in text
+        assert "<script>name" not in text
+        assert "<i>" not in text
+
+
+def test_a_visitors_name_and_money_are_shown(house: House, ada: Account) -> None:
+    house.sign_in(ada)
+    text = house.browser.get("/").text
+    assert "Ada" in text
+    assert "$1.00" in text
+
+
+def test_a_plan_without_a_price_shows_no_balance(house: House, grace: Account) -> None:
+    house.sign_in(grace)
+    text = house.browser.get(STARTER).text
+    assert "Premium" in text
+    assert "$0.00<" not in text
+    assert "Free on your Premium plan; $0.0047 a picture pay as you go" in text

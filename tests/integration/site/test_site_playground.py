@@ -1,0 +1,208 @@
+"""The form without a script: what is ordered, what is refused, and what the page then shows."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from house import PNG, STARTER, House
+
+from easel.accounts.tables import Account
+from easel.catalogue.queries import set_price
+from easel.domain.money import Micros
+from easel.generations.queries import get_view
+from easel.jobs.states import JobState
+from easel.kit.clock import SettableClock
+from easel.site.sessions import LIFETIME
+
+
+def state(text: str) -> str:
+    found = re.search(r'data-state="(\w+)"', text)
+    assert found
+    return found[1]
+
+
+def test_an_order_is_placed_and_shown(house: House, ada: Account) -> None:
+    house.sign_in(ada)
+    answer = house.order(prompt="two stars", size="144x112", steps="7", guidance="5.5", samples="2", seed="9")
+    assert state(answer.text) == "queued"
+    assert "You are next." in answer.text
+    assert '<noscript><meta http-equiv="refresh" content="2"></noscript>' in answer.text
+    with house.services.database.transaction() as session:
+        request = get_view(session, house.clock, ada.id, int(answer.url.params["generation"])).request
+    assert (request.prompt, request.width, request.height, request.steps) == ("two stars", 144, 112, 7)
+    assert (request.guidance, request.samples, request.seed) == (5.5, 2, 9)
+
+
+def test_the_form_stays_as_it_was_typed(house: House, ada: Account) -> None:
+    house.sign_in(ada)
+    text = house.order(prompt="two stars", size="144x112", steps="7", samples="2", seed="9").text
+    assert ">two stars</textarea>" in text
+    assert 'value="144x112" checked' in text
+    assert re.search(r'name="seed"[^>]*value="9"', text)
+    assert re.search(r'name="samples" value="2" checked', text)
+    assert re.search(r'name="seed"[^>]*value=""', house.order(prompt="one star").text)
+
+
+def test_money_is_held_then_spent(house: House, ada: Account) -> None:
+    house.sign_in(ada)
+    assert "$0.9953" in house.order().text
+    house.finish(house.start())
+    assert "$0.9953" in house.browser.get(STARTER).text
+
+
+def test_a_finished_picture_is_shown_with_all_about_it(house: House, ada: Account) -> None:
+    house.sign_in(ada)
+    generation = house.ordered(samples="2", seed="41")
+    lease = house.start()
+    assert state(house.browser.get(f"{STARTER}?generation={generation}").text) == "generating"
+    house.finish(lease)
+    text = house.browser.get(f"{STARTER}?generation={generation}").text
+    assert state(text) == "done"
+    assert "$0.0094" in text
+    assert "2.0 s" in text
+    assert "http-equiv" not in text
+    for seed in (41, 42):
+        assert f'download="easel-starter-{seed}.png"' in text
+        assert f"seed={seed}" in text
+    for address in re.findall(r'<img src="([^"]*)"', text):
+        assert house.browser.get(address).content == PNG
+
+
+def test_a_premium_picture_is_free(house: House, grace: Account) -> None:
+    house.sign_in(grace)
+    generation = house.ordered()
+    house.finish(house.start())
+    assert "data-cost>Free<" in house.browser.get(f"{STARTER}?generation={generation}").text
+
+
+def test_a_failure_says_why_and_costs_nothing(house: House, ada: Account) -> None:
+    house.sign_in(ada)
+    generation = house.ordered()
+    house.fail(house.start(), "The <network> gave up; try another seed.")
+    text = house.browser.get(f"{STARTER}?generation={generation}").text
+    assert state(text) == "failed"
+    assert "The &lt;network&gt; gave up; try another seed." in text
+    assert "It cost nothing." in text
+    assert "$1.00" in text
+
+
+def test_a_waiting_picture_can_be_cancelled(house: House, ada: Account) -> None:
+    house.sign_in(ada)
+    generation = house.ordered()
+    answer = house.browser.post(f"/generations/{generation}/cancel", data={"csrf": house.csrf()})
+    assert answer.url.path == STARTER
+    assert state(answer.text) == "cancelled"
+    assert "$1.00" in answer.text
+
+
+def test_the_place_in_the_queue_is_told(house: House, ada: Account, grace: Account) -> None:
+    house.sign_in(grace)
+    house.ordered()
+    house.sign_in(ada)
+    assert "One request is ahead of you." in house.order().text
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ({"prompt": ""}, "Prompt is required"),
+        ({"prompt": "x" * 20_000}, "Prompt must be at most 10,000 characters long"),
+        ({"prompt": "a\x00b"}, "Prompt must not contain control characters"),
+        ({"steps": "0"}, "Steps must be between 1 and 100"),
+        ({"steps": "many"}, "Steps must be a whole number"),
+        ({"guidance": "nan"}, "Guidance must be between 1 and 20"),
+        ({"guidance": "1e400"}, "Guidance must be between 1 and 20"),
+        ({"seed": "-5"}, "Seed must be between 0 and 4294967295"),
+        ({"samples": "5"}, "Pictures must be between 1 and 4"),
+        ({"size": "130x128"}, "Size must be divisible by 8"),
+        ({"size": "9999x128"}, "Size must be between 64 and 256"),
+    ],
+)
+def test_a_refusal_stands_beside_its_field(house: House, ada: Account, typed: dict[str, str], sentence: str) -> None:
+    house.sign_in(ada)
+    answer = house.order(**typed)
+    assert answer.status_code == 422
+    assert re.search(rf'class="error" id="problem-\w+" data-swap="problem-\w+">{re.escape(sentence)}', answer.text)
+    assert 'aria-invalid="true"' in answer.text or "size" in typed or "samples" in typed
+    assert "$1.00" in answer.text
+
+
+def test_a_refused_form_loaded_again_is_the_model_page(house: House) -> None:
+    assert house.browser.get(f"{STARTER}/generations").url.path == STARTER
+
+
+def test_an_empty_wallet_is_a_sentence(house: House, ada: Account) -> None:
+    house.sign_in(ada)
+    with house.services.database.transaction() as session:
+        set_price(session, "easel-starter", Micros(2_000_000))
+    answer = house.order(prompt="dear star")
+    assert answer.status_code == 402
+    assert ">dear star</textarea>" in answer.text
+    assert re.search(r'role="alert"[^>]*>[^<]+<', answer.text)
+
+
+def test_a_full_queue_is_a_sentence(house: House, ada: Account) -> None:
+    house.sign_in(ada)
+    for _ in range(5):
+        house.ordered()
+    answer = house.order()
+    assert answer.status_code == 429
+    assert "Maximum 5 queued requests" in answer.text
+
+
+def test_markup_in_a_prompt_is_only_text(house: House, ada: Account) -> None:
+    house.sign_in(ada)
+    prompt = "</textarea><script>alert('x')</script>\"><img src=x onerror=alert(1)>"
+    generation = house.ordered(prompt=prompt)
+    house.finish(house.start())
+    text = house.browser.get(f"{STARTER}?generation={generation}").text
+    assert "<script>alert" not in text
+    assert "<img src=x" not in text
+    assert "&lt;script&gt;alert" in text
+
+
+def test_a_form_of_another_site_orders_nothing(house: House, ada: Account) -> None:
+    house.sign_in(ada)
+    for csrf in ("", "guessed"):
+        answer = house.order(csrf=csrf, prompt="stolen star")
+        assert answer.status_code == 401
+        assert ">stolen star</textarea>" in answer.text
+    assert "$1.00" in house.browser.get(STARTER).text
+
+
+def test_an_ended_session_keeps_what_was_typed(house: House, ada: Account, clock: SettableClock) -> None:
+    house.sign_in(ada)
+    csrf = house.csrf()
+    clock.advance(LIFETIME + timedelta(seconds=1))
+    answer = house.order(csrf=csrf, prompt="late star")
+    assert answer.status_code == 401
+    assert ">late star</textarea>" in answer.text
+    assert "Sign in again" in answer.text
+
+
+def test_another_persons_generation_is_not_there(house: House, ada: Account, grace: Account) -> None:
+    house.sign_in(ada)
+    generation = house.ordered(prompt="secret star")
+    house.sign_in(grace)
+    text = house.browser.get(f"{STARTER}?generation={generation}").text
+    assert state(text) == "idle"
+    assert "secret star" not in text
+    assert house.browser.get(f"/generations/{generation}/events").status_code == 404
+    answer = house.browser.post(f"/generations/{generation}/cancel", data={"csrf": house.csrf()})
+    assert answer.status_code == 404
+    with house.services.database.transaction() as session:
+        assert get_view(session, house.clock, ada.id, generation).state is JobState.QUEUED
+
+
+def test_an_order_for_an_unknown_model_is_a_404(house: House, ada: Account) -> None:
+    house.sign_in(ada)
+    form = {"csrf": house.csrf(), "prompt": "a star"}
+    assert house.browser.post("/models/easel/nothing/generations", data=form).status_code == 404
+
+
+def test_an_order_for_a_model_that_is_not_installed_names_the_command(house: House, ada: Account) -> None:
+    house.sign_in(ada)
+    form = {"csrf": house.csrf(), "prompt": "a star"}
+    answer = house.browser.post("/models/modelslab/stable-diffu/generations", data=form)
+    assert answer.status_code == 422
+    assert "easel models install stable-diffu" in answer.text

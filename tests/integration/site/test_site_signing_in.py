@@ -1,0 +1,91 @@
+"""The one-time link, the cookie and the way out."""
+
+from datetime import timedelta
+
+import pytest
+from fastapi.testclient import TestClient
+from house import STARTER, House
+
+from easel.accounts.tables import Account
+from easel.gateway.app import create_app
+from easel.gateway.services import Services
+from easel.kit.clock import SettableClock
+from easel.site.sessions import COOKIE, LIFETIME
+
+
+def test_a_link_signs_in_and_leads_to_the_playground(house: House, ada: Account) -> None:
+    answer = house.browser.get(house.link(ada))
+    assert answer.status_code == 200
+    assert answer.url.path == STARTER
+    assert "Ada" in answer.text
+    assert ">Generate</button>" in answer.text
+
+
+def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(house: House, ada: Account) -> None:
+    cookie = house.browser.get(house.link(ada), follow_redirects=False).headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=lax" in cookie
+    assert "Secure" not in cookie
+
+
+def test_the_cookie_is_secure_where_the_house_is(services: Services, clock: SettableClock, ada: Account) -> None:
+    with TestClient(create_app(services), base_url="https://easel.test") as browser:
+        answer = browser.get(House(services, clock, browser).link(ada), follow_redirects=False)
+    assert "Secure" in answer.headers["set-cookie"]
+
+
+def test_a_link_works_once(house: House, ada: Account) -> None:
+    link = house.link(ada)
+    house.browser.get(link)
+    house.browser.cookies.clear()
+    answer = house.browser.get(link)
+    assert answer.status_code == 401
+    assert "has been used or has run out" in answer.text
+    assert "easel accounts sign-in" in answer.text
+    assert COOKIE not in house.browser.cookies
+
+
+def test_a_link_opened_twice_by_the_same_browser_is_no_matter(house: House, ada: Account) -> None:
+    link = house.link(ada)
+    house.browser.get(link)
+    assert house.browser.get(link).url.path == STARTER
+
+
+def test_a_new_link_changes_the_person(house: House, ada: Account, grace: Account) -> None:
+    house.sign_in(ada)
+    assert "Grace" in house.browser.get(house.link(grace)).text
+
+
+def test_a_link_runs_out(house: House, ada: Account, clock: SettableClock) -> None:
+    link = house.link(ada, timedelta(minutes=5))
+    clock.advance(timedelta(minutes=6))
+    assert house.browser.get(link).status_code == 401
+
+
+@pytest.mark.parametrize("token", ["nonsense", "%00", "x" * 5000])
+def test_a_token_that_never_was_is_refused(house: House, token: str) -> None:
+    assert house.browser.get(f"/sign-in?token={token}").status_code == 401
+
+
+def test_a_session_ends(house: House, ada: Account, clock: SettableClock) -> None:
+    house.sign_in(ada)
+    clock.advance(LIFETIME + timedelta(seconds=1))
+    assert "Ada" not in house.browser.get("/").text
+
+
+def test_signing_out(house: House, ada: Account) -> None:
+    house.sign_in(ada)
+    answer = house.browser.post("/sign-out", data={"csrf": house.csrf()})
+    assert answer.url.path == "/"
+    assert "Ada" not in answer.text
+
+
+def test_nobody_is_signed_out_from_elsewhere(house: House, ada: Account) -> None:
+    house.sign_in(ada)
+    assert house.browser.post("/sign-out", data={"csrf": "guessed"}).status_code == 401
+    assert "Ada" in house.browser.get("/").text
+
+
+def test_an_unknown_cookie_is_a_stranger(house: House) -> None:
+    house.browser.cookies.set(COOKIE, "forged")
+    assert house.browser.get("/").status_code == 200
