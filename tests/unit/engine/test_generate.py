@@ -1,0 +1,68 @@
+"""`easel generate` over a checkpoint of random weights."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from easel.cli.generate import Defaults, generate
+from easel.domain.errors import InvalidRequest
+from easel.domain.sampling import Sampler
+
+
+@pytest.fixture
+def folder(checkpoint, tmp_path: Path) -> Path:
+    copy = tmp_path / "model"
+    shutil.copytree(checkpoint.folder, copy)
+    (copy / "easel.json").write_text(json.dumps({"width": 72, "height": 64, "steps": 3, "guidance": 4.0}))
+    return copy
+
+
+def test_draws_with_the_models_own_settings_and_writes_them_into_the_file(folder, tmp_path, capsys) -> None:
+    generate("a red cat", model=str(folder), out=tmp_path / "out.png", seed=7)
+    with Image.open(tmp_path / "out.png") as picture:
+        assert picture.size == (72, 64)
+        parameters = picture.info["parameters"]
+    assert parameters.startswith("a red cat\n")
+    assert "Steps: 3" in parameters
+    assert "Seed: 7" in parameters
+    assert capsys.readouterr().out == f"{tmp_path / 'out.png'} (seed 7)\n"
+
+
+def test_further_pictures_have_further_seeds_and_names(folder, tmp_path, capsys) -> None:
+    generate("a", model=str(folder), out=tmp_path / "out.png", seed=7, samples=3, size="64x64")
+    assert capsys.readouterr().out.splitlines() == [
+        f"{tmp_path / name} (seed {seed})" for name, seed in (("out.png", 7), ("out-2.png", 8), ("out-3.png", 9))
+    ]
+    generate("a", model=str(folder), out=tmp_path / "again.png", seed=8, size="64x64")
+    assert (tmp_path / "again.png").read_bytes() == (tmp_path / "out-2.png").read_bytes()
+
+
+def test_a_seed_is_picked_and_shown(folder, tmp_path, capsys) -> None:
+    for name in ("a.png", "b.png"):
+        generate("a", model=str(folder), out=tmp_path / name)
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.split("seed")[1] != second.split("seed")[1]
+
+
+def test_without_easel_json_the_fields_habits_hold(checkpoint) -> None:
+    assert Defaults.of(checkpoint.folder) == Defaults(width=64, height=64, steps=25, guidance=7.5, sampler=Sampler.DDIM)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"size": "big"}, "WIDTHxHEIGHT"),
+        ({"width": 12}, "multiple of 8"),
+        ({"steps": 100_000}, "steps must be"),
+        ({"samples": 0}, "samples must be"),
+        ({"model": "/no/such/folder"}, "no checkpoint"),
+        ({"out": Path("/no/such/folder/out.png")}, "There is no folder"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_a_sentence_and_no_file(folder, tmp_path, asked, said: str) -> None:
+    with pytest.raises(InvalidRequest, match=said):
+        generate("a", **{"model": str(folder), "out": tmp_path / "out.png", **asked})
+    assert not list(tmp_path.glob("*.png"))
