@@ -1,5 +1,6 @@
 """The HTTP door: every route, and one way from an error to an answer."""
 
+import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -55,8 +56,8 @@ def create_app(services: Services) -> FastAPI:
 
 def answer(request: Request, error: Exception) -> Response:
     """Every error leaves through here, in the shape of the dialect whose path was called."""
-    shape = answer_error if request.url.path.startswith(("/api/", "/files/")) else errors.plain
-    return shape(request, refusal_of(error))
+    in_api = re.match("/(api|files)(/|$)", request.url.path)
+    return (answer_error if in_api else errors.plain)(request, refusal_of(error))
 
 
 def _answer_errors(app: FastAPI, site: Site) -> None:

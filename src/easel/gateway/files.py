@@ -10,6 +10,8 @@ from starlette.responses import Response
 from easel.domain.errors import NotAllowed
 from easel.gateway.services import Services
 
+PATH: Final = "/files/{signature}/{key:path}"
+
 AS_TEXT: Final = ".base64"
 
 # Only these are ever answered as what they are: nothing that is stored can run in somebody's browser.
@@ -27,9 +29,9 @@ HEADERS: Final = {
 def files_router(services: Services) -> APIRouter:
     router = APIRouter(tags=["Files"])
 
-    @router.api_route(
-        "/files/{signature}/{key:path}",
-        methods=["GET", "HEAD"],
+    @router.head(PATH, include_in_schema=False)
+    @router.get(
+        PATH,
         response_class=Response,
         operation_id="read_file",
         summary="A picture, by the link an answer gave",

@@ -12,10 +12,8 @@ from typing_extensions import TypedDict  # pydantic cannot describe typing.Typed
 
 from easel.artifacts.links import LinkSigner
 from easel.catalogue.tables import Model
-from easel.domain.request import GenerationRequest
 from easel.domain.sampling import Spacing
 from easel.gateway.dialects.modelslab.schedulers import is_stochastic_sampler, wire_name
-from easel.gateway.dialects.modelslab.schemas import Text2Img
 from easel.gateway.errors import Refusal
 from easel.gateway.files import AS_TEXT
 from easel.generations.queries import GenerationView
@@ -73,7 +71,9 @@ class Fetched(TypedDict):
     output: list[str]
     proxy_links: list[str]
     generationTime: float
+    meta: dict[str, Any]
     tip: str
+    warning: NotRequired[str]
 
 
 class StillProcessing(TypedDict):
@@ -143,7 +143,7 @@ class Links:
         return f"{self.base_url}{self.fetch_path}/{view.id}"
 
 
-def success(view: GenerationView, asked: Text2Img, links: Links, warning: str | None) -> Success:
+def success(view: GenerationView, links: Links) -> Success:
     pictures = links.pictures(view)
     answer: Success = {
         "status": "success",
@@ -153,17 +153,15 @@ def success(view: GenerationView, asked: Text2Img, links: Links, warning: str | 
         "proxy_links": pictures,
         "nsfw_content_detected": False,
         "webhook_status": "",
-        "meta": meta(view.request, asked),
+        "meta": meta(view),
         "tip": TIP_DONE,
     }
-    if warning:
-        answer["warning"] = warning
+    if said := warning(view):
+        answer["warning"] = said
     return answer
 
 
-def processing(
-    view: GenerationView, asked: Text2Img, links: Links, warning: str | None, *, realtime: bool = False
-) -> Processing:
+def processing(view: GenerationView, links: Links, *, realtime: bool = False) -> Processing:
     fetch_result, pictures = links.fetch_result(view), links.pictures(view)
     text = "Try to fetch request after seconds estimated"
     answer: Processing = {
@@ -180,7 +178,7 @@ def processing(
         "fetch_result": fetch_result,
         "id": view.id,
         "output": [],
-        "meta": meta(view.request, asked)
+        "meta": meta(view)
         | {
             "webhook": view.webhook,
             "track_id": view.track_id,
@@ -193,23 +191,31 @@ def processing(
     }
     if realtime:
         answer["proxy_links"] = pictures
-    if warning:
-        answer["warning"] = warning
+    if said := warning(view):
+        answer["warning"] = said
     return answer
 
 
 def fetched(view: GenerationView, links: Links) -> Fetched | StillProcessing | Failed:
     if view.state is JobState.DONE:
-        pictures = links.pictures(view)
-        return {
-            "status": "success",
-            "id": view.id,
-            "output": pictures,
-            "proxy_links": pictures,
-            "generationTime": round(view.seconds or 0.0, 2),
-            "tip": TIP_DONE,
-        }
+        return _fetched_pictures(view, links)
     return failed(view) if view.is_final else _still_processing(view, links)
+
+
+def _fetched_pictures(view: GenerationView, links: Links) -> Fetched:
+    pictures = links.pictures(view)
+    answer: Fetched = {
+        "status": "success",
+        "id": view.id,
+        "output": pictures,
+        "proxy_links": pictures,
+        "generationTime": round(view.seconds or 0.0, 2),
+        "meta": meta(view),
+        "tip": TIP_DONE,
+    }
+    if said := warning(view):
+        answer["warning"] = said
+    return answer
 
 
 def _still_processing(view: GenerationView, links: Links) -> StillProcessing:
@@ -263,8 +269,9 @@ def error(refusal: Refusal) -> Error:
     return answer
 
 
-def meta(request: GenerationRequest, asked: Text2Img) -> dict[str, Any]:
+def meta(view: GenerationView) -> dict[str, Any]:
     """What was really used. The size and the steps stand under both of their names."""
+    request, details = view.request, view.details
     return {
         "prompt": request.prompt,
         "model_id": request.model_id,
@@ -280,7 +287,7 @@ def meta(request: GenerationRequest, asked: Text2Img) -> dict[str, Any]:
         "steps": request.steps,
         "num_inference_steps": request.steps,
         "n_samples": request.samples,
-        "instant_response": yes_no(asked.instant_response),
+        "instant_response": yes_no(details.get("instant_response", False)),
         "ip_adapter_id": None,
         "enhance_prompt": "no",
         "ip_adapter_scale": 0.6,
@@ -294,9 +301,14 @@ def meta(request: GenerationRequest, asked: Text2Img) -> dict[str, Any]:
         "lora_strength": 1,
         "clip_skip": 1,
         "watermark": "no",
-        "temp": yes_no(asked.temp),
-        "base64": yes_no(asked.base64),
+        "temp": yes_no(view.temporary),
+        "base64": yes_no(details.get("base64", False)),
     }
+
+
+def warning(view: GenerationView) -> str | None:
+    """What the gateway (at submit) and the worker did otherwise than asked, as one text."""
+    return " ".join([*view.details.get("warnings", []), *view.notes]) or None
 
 
 def yes_no(on: bool) -> str:

@@ -18,7 +18,7 @@ from easel.gateway.auth import key_of
 from easel.gateway.dialects.modelslab import answers, documented
 from easel.gateway.dialects.modelslab.answers import Links, ListedModel, WalletBalance
 from easel.gateway.dialects.modelslab.schemas import Fetch
-from easel.gateway.dialects.modelslab.text2img import Order, place
+from easel.gateway.dialects.modelslab.text2img import place
 from easel.gateway.errors import Refusal
 from easel.gateway.incoming import read_incoming
 from easel.gateway.services import Services
@@ -85,25 +85,24 @@ def _text2img(services: Services, family: Family) -> Handler:
         incoming = await read_incoming(request)
         key, base_url = key_of(request, incoming), _base_url(services, request)
 
-        def order_it() -> Order:
+        def order() -> GenerationView:
             return place(services, key, incoming.fields, base_url, chooses_model=family.chooses_model)
 
-        order = await run_in_threadpool(order_it)
-        view, links = order.view, Links(base_url, family.fetch, services.links)
-        if not order.asked.instant_response:
+        view = await run_in_threadpool(order)
+        if not view.details["instant_response"]:
             view = await wait_until_finished(services, view.account_id, view.id)
-        return JSONResponse(_submitted(view, order, links, realtime=family.realtime))
+        links = Links(base_url, family.fetch, services.links)
+        return JSONResponse(_submitted(view, links, realtime=family.realtime))
 
     return text2img
 
 
-def _submitted(view: GenerationView, order: Order, links: Links, *, realtime: bool) -> Mapping[str, Any]:
-    warning = order.warning(view.notes)
+def _submitted(view: GenerationView, links: Links, *, realtime: bool) -> Mapping[str, Any]:
     if view.state is JobState.DONE:
-        return answers.success(view, order.asked, links, warning)
+        return answers.success(view, links)
     if view.is_final:
         return answers.failed(view)
-    return answers.processing(view, order.asked, links, warning, realtime=realtime)
+    return answers.processing(view, links, realtime=realtime)
 
 
 def _fetch(services: Services, path: str) -> Handler:

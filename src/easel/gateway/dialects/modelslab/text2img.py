@@ -1,7 +1,7 @@
 """Text to image: from the fields to an order, and from the order to what is said about it."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from easel.accounts.keys import authenticate
 from easel.domain.errors import InvalidRequest
@@ -18,19 +18,6 @@ from easel.generations.submit import submit
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """A request that was accepted."""
-
-    view: GenerationView
-    asked: Text2Img
-    warnings: list[str]
-
-    def warning(self, notes: list[str]) -> str | None:
-        """What the gateway and the worker did otherwise than asked, as one text."""
-        return " ".join([*self.warnings, *notes]) or None
-
-
-@dataclass(frozen=True, slots=True)
 class Reading:
     """What the fields say, before anything is looked up."""
 
@@ -38,6 +25,15 @@ class Reading:
     unserved: Unserved
     draft: GenerationDraft
     warnings: list[str]
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What the answers need to know again when the pictures are fetched."""
+        return {
+            "base64": self.asked.base64,
+            "instant_response": self.asked.instant_response,
+            "warnings": self.warnings,
+        }
 
     @classmethod
     def of(cls, fields: Fields, default_model: str, *, chooses_model: bool) -> Self:
@@ -63,7 +59,7 @@ class Reading:
         return cls(asked, further, draft, [chosen.warning, *warnings] if chosen.warning else warnings)
 
 
-def place(services: Services, key: str, fields: Fields, base_url: str, *, chooses_model: bool) -> Order:
+def place(services: Services, key: str, fields: Fields, base_url: str, *, chooses_model: bool) -> GenerationView:
     """One transaction: who asks, what is asked, the order."""
     with services.database.transaction() as session:
         account = authenticate(session, services.clock, key)
@@ -78,10 +74,9 @@ def place(services: Services, key: str, fields: Fields, base_url: str, *, choose
             webhook=reading.asked.webhook,
             track_id=reading.asked.track_id,
             temporary=reading.asked.temp,
-            details={"base64": reading.asked.base64},
+            details=reading.details,
         )
-        view = get_view(session, services.clock, account.id, generation.id)
-    return Order(view, reading.asked, reading.warnings)
+        return get_view(session, services.clock, account.id, generation.id)
 
 
 def _spacing(karras: bool | None) -> Spacing | None:

@@ -1,0 +1,82 @@
+"""Pages of docs/reference that come from the program itself.
+
+`make reference` rewrites them; a test fails when one is out of date.
+"""
+
+import io
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Final, get_args
+
+from cyclopts import App
+from pydantic import AliasChoices
+from pydantic.fields import FieldInfo
+from rich.console import Console
+
+from easel.cli.main import app
+from easel.settings import Settings
+
+WIDTH: Final = 100
+
+
+def settings_page() -> str:
+    """Every setting: its variables, its default and what it does."""
+    rows = [_setting(name, field) for name, field in Settings.model_fields.items()]
+    return (
+        "# Settings\n\n"
+        "Environment variables that a command reads when it starts. "
+        "Made by `make reference` from `src/easel/settings.py`.\n\n"
+        "| variable | type | default | what it does |\n|---|---|---|---|\n" + "".join(rows)
+    )
+
+
+def cli_page() -> str:
+    """The help of every command, as the terminal shows it."""
+    sections = [f"## {' '.join(command)}\n\n```\n{_help(command)}\n```\n" for command in commands()]
+    return "# Commands\n\nMade by `make reference` from the commands' own help.\n\n" + "\n".join(sections)
+
+
+PAGES: Final[Mapping[str, Callable[[], str]]] = {"settings.md": settings_page, "cli.md": cli_page}
+
+
+def commands(below: App = app, name: tuple[str, ...] = ("easel",)) -> Iterator[tuple[str, ...]]:
+    """Every command with the words that call it, the program itself first."""
+    yield name
+    for word in below:
+        if not word.startswith("-") and below[word].show:
+            yield from commands(below[word], (*name, word))
+
+
+def _setting(name: str, field: FieldInfo) -> str:
+    default = "" if field.default is None else f"`{field.default}`"
+    variables = ", ".join(f"`{variable}`" for variable in _variables(name, field))
+    return f"| {variables} | {_type(field.annotation)} | {default} | {field.description} |\n"
+
+
+def _variables(name: str, field: FieldInfo) -> list[str]:
+    if isinstance(field.validation_alias, AliasChoices):
+        return [str(choice) for choice in field.validation_alias.choices]
+    return [f"EASEL_{name.upper()}"]
+
+
+def _type(annotation: object) -> str:
+    kinds = [kind for kind in get_args(annotation) if kind is not type(None)] or [annotation]
+    return " or ".join(getattr(kind, "__name__", str(kind)) for kind in kinds).lower()
+
+
+def _help(command: tuple[str, ...]) -> str:
+    page = io.StringIO()
+    app.help_print(command[1:], console=Console(file=page, width=WIDTH, color_system=None, legacy_windows=False))
+    return "\n".join(line.rstrip() for line in page.getvalue().strip().splitlines())
+
+
+def main() -> None:
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/reference")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, page in PAGES.items():
+        (folder / name).write_text(page())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""Fetch in all its forms, and the small routes."""
+
+from typing import Any
+
+import pytest
+from shop import Shop
+
+from easel.accounts.keys import create_key
+from easel.accounts.queries import create_account
+from easel.gateway.dialects.modelslab.routes import FETCH
+from easel.generations.cancel import cancel
+
+FETCH_ID = "/api/v6/images/fetch/{}"
+
+
+def fetch_in_every_form(shop: Shop, generation_id: object) -> list[dict[str, Any]]:
+    key = {"key": shop.key}
+    answers = [
+        shop.client.post(FETCH_ID.format(generation_id), json=key),
+        shop.client.get(FETCH_ID.format(generation_id), params=key),
+        shop.client.get(FETCH_ID.format(generation_id), headers=key),
+        *(shop.client.post(path, json={**key, "request_id": generation_id}) for path in FETCH),
+        *(shop.client.post(path, json={**key, "request_id": str(generation_id)}) for path in FETCH),
+    ]
+    assert {answer.status_code for answer in answers} == {200}
+    return [answer.json() for answer in answers]
+
+
+def test_done(shop: Shop) -> None:
+    submitted = shop.submit(samples=2).json()
+    generation_id = shop.draw()
+    for answer in fetch_in_every_form(shop, generation_id):
+        assert answer["status"] == "success"
+        assert answer["id"] == generation_id
+        assert answer["output"] == submitted["future_links"]
+
+
+def test_still_processing(shop: Shop) -> None:
+    generation_id = shop.submit().json()["id"]
+    for answer in fetch_in_every_form(shop, generation_id):
+        assert answer["status"] == "processing"
+        assert answer["message"] == answer["messege"] == "try again later."
+        assert answer["output"] == []
+        assert answer["eta"] > 0
+
+
+@pytest.mark.parametrize("unknown", [999, 0, -1, 2**63, 10**30, "abc", "1.5", "../x", "%00", "\uff11"])
+def test_unknown(shop: Shop, unknown: object) -> None:
+    answer = shop.post("/api/v6/images/fetch", request_id=unknown)
+    assert (answer.status_code, answer.json()["status"]) in {(200, "failed"), (400, "error")}
+    if answer.status_code == 200:
+        assert answer.json()["message"] == "Request not found"
+
+
+@pytest.mark.parametrize("unknown", ["999", "0", "-1", str(2**63), "9" * 500, "abc", "%00", "1%2F2"])
+def test_unknown_in_the_path(shop: Shop, unknown: str) -> None:
+    answer = shop.post(FETCH_ID.format(unknown))
+    assert answer.status_code in (200, 404)
+    assert answer.json()["message"]
+
+
+def test_failed(shop: Shop) -> None:
+    shop.submit()
+    for answer in fetch_in_every_form(shop, shop.draw(error="The picture came out as noise.")):
+        assert answer["status"] == "failed"
+        assert answer["message"] == "Failed, Try Again"
+        assert "noise" in answer["tip"]
+
+
+def test_cancelled(shop: Shop) -> None:
+    generation_id = shop.submit().json()["id"]
+    with shop.services.database.transaction() as session:
+        cancel(session, shop.clock, shop.account_id, generation_id)
+    assert shop.post(FETCH_ID.format(generation_id)).json()["tip"] == "The request was cancelled; nothing was charged."
+
+
+def test_somebody_elses_request_is_unknown(shop: Shop) -> None:
+    generation_id = shop.submit().json()["id"]
+    with shop.services.database.transaction() as session:
+        other = create_account(session, shop.clock, "Bob")
+        _, key = create_key(session, shop.clock, other.id, "test")
+    answer = shop.client.post(FETCH_ID.format(generation_id), json={"key": key})
+    assert answer.json()["message"] == "Request not found"
+
+
+def test_fetch_without_an_id(shop: Shop) -> None:
+    answer = shop.post("/api/v6/images/fetch")
+    assert answer.status_code == 400
+    assert answer.json()["message"] == "request_id is required"
+
+
+@pytest.mark.parametrize("path", ["/api/v6/images/fetch/1", "/api/wallet_balance", "/api/v4/dreambooth/model_list"])
+def test_without_a_key(shop: Shop, path: str) -> None:
+    answer = shop.client.post(path, json={})
+    assert answer.status_code == 401
+    assert answer.json()["message"] == "API key required"
+
+
+def test_wallet_balance(shop: Shop) -> None:
+    shop.submit()
+    answer = shop.post("/api/wallet_balance")
+    assert answer.json() == {"status": "success", "data": {"balance": 0.9953, "currency": "USD"}}
+
+
+def test_model_list_is_a_bare_array(shop: Shop) -> None:
+    models = {model["model_id"]: model for model in shop.post("/api/v4/dreambooth/model_list").json()}
+    assert models["easel-starter"]["status"] == "model_ready"
+    assert models["stable-diffu"]["status"] == "not_installed"

@@ -1,0 +1,213 @@
+"""Text to image over HTTP: the order, the wait, the answer, the picture, the money."""
+
+import base64
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from fastapi.testclient import TestClient
+from shop import MONEY, PNG, TEXT2IMG, Shop
+
+from easel.gateway.app import create_app
+from easel.gateway.dialects.modelslab.routes import TEXT_TO_IMAGE, Family
+
+PRICE = 4700
+
+
+def waiting(shop: Shop, act: Callable[[], object], seconds: float = 10.0, **fields: Any) -> dict[str, Any]:
+    """Submit through a gateway that waits, and `act` meanwhile."""
+    app = create_app(replace(shop.services, wait_seconds=seconds))
+    with TestClient(app, base_url="http://easel.test") as client, ThreadPoolExecutor() as threads:
+        body = {"key": shop.key, "prompt": "a red star", **fields}
+        answer = threads.submit(client.post, TEXT2IMG, json=body)
+        while shop.money[1] == 0 and not answer.done():
+            time.sleep(0.01)
+        act()
+        return answer.result(timeout=30).json()
+
+
+def test_a_request_that_is_drawn_in_time_is_answered_with_its_pictures(shop: Shop) -> None:
+    answer = waiting(shop, shop.draw, samples="2", seed=7)
+    assert answer["status"] == "success"
+    assert answer["generationTime"] == 2.0
+    assert isinstance(answer["id"], int)
+    assert len(answer["output"]) == 2
+    assert answer["proxy_links"] == answer["output"]
+    assert answer["meta"]["seed"] == 7
+    assert "warning" not in answer
+    assert shop.money == (MONEY - 2 * PRICE, 0)
+
+
+def test_the_wait_ends_with_the_picture_not_with_the_clock(shop: Shop) -> None:
+    started = time.monotonic()
+    waiting(shop, shop.draw, seconds=20.0)
+    assert time.monotonic() - started < 10
+
+
+def test_a_request_that_takes_longer_is_processing(shop: Shop) -> None:
+    answer = shop.submit(track_id=7).json()
+    assert answer["status"] == "processing"
+    assert answer["message"] == answer["messege"] == "Try to fetch request after seconds estimated"
+    assert answer["eta"] > 0
+    assert answer["output"] == []
+    assert answer["fetch_result"] == f"http://easel.test/api/v6/images/fetch/{answer['id']}"
+    assert answer["meta"]["id"] == str(answer["id"])
+    assert answer["meta"]["track_id"] == 7
+    assert shop.money == (MONEY - PRICE, PRICE)
+
+
+def test_an_instant_answer_does_not_wait(shop: Shop) -> None:
+    started = time.monotonic()
+    answer = waiting(shop, lambda: None, seconds=20.0, instant_response="yes")
+    assert answer["status"] == "processing"
+    assert time.monotonic() - started < 5
+
+
+def test_a_picture_that_fails_says_why_and_costs_nothing(shop: Shop) -> None:
+    answer = waiting(shop, lambda: shop.draw(error="The picture came out as noise."))
+    assert answer["status"] == "failed"
+    assert answer["message"] == "Failed, Try Again"
+    assert answer["tip"] == "The picture came out as noise. Nothing was charged."
+    assert shop.money == (MONEY, 0)
+
+
+def test_future_links_become_true(shop: Shop) -> None:
+    [link] = shop.submit().json()["future_links"]
+    assert shop.client.get(link).status_code == 404
+    shop.draw()
+    picture = shop.client.get(link)
+    assert picture.content == PNG
+    assert picture.headers["content-type"] == "image/png"
+    assert picture.headers["x-content-type-options"] == "nosniff"
+    assert picture.headers["content-disposition"] == "inline"
+
+
+def test_base64_links_give_base64_text(shop: Shop) -> None:
+    answer = shop.submit(base64="yes").json()
+    shop.draw()
+    [link] = shop.client.get(f"/api/v6/images/fetch/{answer['id']}", params={"key": shop.key}).json()["output"]
+    assert link.endswith(".base64")
+    text = shop.client.get(link)
+    assert base64.b64decode(text.text) == PNG
+    assert text.headers["content-type"].startswith("text/plain")
+
+
+def test_temporary_pictures_stand_under_temp(shop: Shop) -> None:
+    [link] = shop.submit(temp=True).json()["future_links"]
+    assert "/temp/0-" in link
+
+
+@pytest.mark.parametrize("forged", ["/files/0-AAAAAAAAAAAAAAAAAAAAAAAA/generations/x.png", "/files/zz/x", "/files/0-/"])
+def test_a_forged_link_is_refused(shop: Shop, forged: str) -> None:
+    answer = shop.client.get(forged)
+    assert answer.status_code == 403
+    assert answer.json()["message"].startswith("This link is not valid")
+
+
+@pytest.mark.parametrize("family", TEXT_TO_IMAGE, ids=lambda family: family.submit)
+def test_every_path_answers_in_its_own_family(shop: Shop, family: Family) -> None:
+    answer = shop.post(family.submit, prompt="a red star").json()
+    assert answer["fetch_result"] == f"http://easel.test{family.fetch}/{answer['id']}"
+    assert ("proxy_links" in answer) == family.realtime
+    shop.draw()
+    fetched = shop.client.post(answer["fetch_result"], json={"key": shop.key}).json()
+    assert fetched["status"] == "success"
+
+
+def test_a_path_without_a_model_says_so(shop: Shop) -> None:
+    answer = shop.post("/api/v3/text2img", prompt="a red star", model_id="stable-diffu").json()
+    assert answer["meta"]["model_id"] == "easel-starter"
+    assert answer["warning"] == "model_id has no effect on this path; easel-starter was used."
+
+
+def test_public_url_begins_every_link(shop: Shop) -> None:
+    app = create_app(replace(shop.services, public_url="https://easel.example/"))
+    with TestClient(app) as client:
+        answer = client.post(TEXT2IMG, json={"key": shop.key, "prompt": "a red star"}).json()
+    assert answer["fetch_result"].startswith("https://easel.example/api/v6/")
+    assert answer["future_links"][0].startswith("https://easel.example/files/")
+
+
+@pytest.mark.parametrize("path", [TEXT2IMG + "/", "/api//v6/images/text2img", "//api/v6/images/text2img//"])
+def test_slashes_are_forgiven(shop: Shop, path: str) -> None:
+    answer = shop.client.post("http://easel.test" + path, json={"key": shop.key, "prompt": "a red star"})
+    assert answer.json()["status"] == "processing"
+
+
+def test_everything_in_the_query_string(shop: Shop) -> None:
+    """What StableDiffusionAPI sends: no body, the key as a header."""
+    query = urlencode({"prompt": "a red star", "width": 128, "height": 128, "samples": 1})
+    answer = shop.client.post(f"/api/v3/text2img?{query}", headers={"key": shop.key})
+    assert answer.json()["status"] == "processing"
+
+
+def test_a_form(shop: Shop) -> None:
+    answer = shop.client.post(TEXT2IMG, data={"key": shop.key, "prompt": "a red star", "width": "64"})
+    assert answer.json()["meta"]["W"] == 64
+
+
+def test_multipart(shop: Shop) -> None:
+    answer = shop.client.post(TEXT2IMG, data={"key": shop.key, "prompt": "a red star"}, files={"unknown": b"bytes"})
+    assert answer.json()["status"] == "processing"
+
+
+@pytest.mark.parametrize("name", ["key", "X-API-Key"])
+def test_the_key_as_a_header(shop: Shop, name: str) -> None:
+    answer = shop.client.post(TEXT2IMG, json={"prompt": "a red star"}, headers={name: shop.key})
+    assert answer.json()["status"] == "processing"
+
+
+def test_the_key_as_a_bearer_token(shop: Shop) -> None:
+    headers = {"Authorization": f"Bearer {shop.key}"}
+    assert shop.client.post(TEXT2IMG, json={"prompt": "a red star"}, headers=headers).json()["status"] == "processing"
+
+
+def test_meta_reports_what_is_really_used(shop: Shop) -> None:
+    meta = shop.submit(
+        width="192", height=64.0, steps="7", guidance_scale="3.5", seed="0", scheduler="EulerDiscreteScheduler",
+        use_karras_sigmas="yes", negative_prompt="null", model="easel-starter",
+    ).json()["meta"]  # fmt: skip
+    assert meta["W"] == meta["width"] == 192
+    assert meta["H"] == meta["height"] == 64
+    assert meta["steps"] == meta["num_inference_steps"] == 7
+    assert meta["guidance_scale"] == 3.5
+    assert meta["seed"] == 0
+    assert meta["scheduler"] == "EulerDiscreteScheduler"
+    assert meta["use_karras_sigmas"] == "yes"
+    assert meta["negative_prompt"] == ""
+    assert meta["model_id"] == "easel-starter"
+
+
+def test_a_random_seed_is_reported(shop: Shop) -> None:
+    seeds = {shop.submit(seed=seed).json()["meta"]["seed"] for seed in (None, "null", "")}
+    assert len(seeds) == 3
+
+
+def test_nothing_is_ignored_in_silence(shop: Shop) -> None:
+    answer = shop.submit(upscale="2", enhance_prompt="yes", scheduler="KarrasVeScheduler", clip_skip="2").json()
+    for field in ("upscale", "enhance_prompt", "KarrasVeScheduler", "clip_skip"):
+        assert field in answer["warning"]
+
+
+def test_what_a_client_sends_by_habit_needs_no_word(shop: Shop) -> None:
+    answer = shop.submit(
+        safety_checker="no", enhance_prompt="no", tomesd="yes", upscale="no", panorama="no", self_attention="no",
+        lora_model=None, vae="", embeddings_model="null", clip_skip=1, highres_fix=False, stale_field="x",
+    ).json()  # fmt: skip
+    assert "warning" not in answer
+
+
+def test_a_gateway_without_notifications_still_finds_out(shop: Shop) -> None:
+    """The hub is not started: looking from time to time is enough."""
+    app = create_app(replace(shop.services, wait_seconds=10.0))
+    client = TestClient(app)
+    with ThreadPoolExecutor() as threads:
+        answer = threads.submit(client.post, TEXT2IMG, json={"key": shop.key, "prompt": "a red star"})
+        while shop.money[1] == 0:
+            time.sleep(0.01)
+        shop.draw()
+        assert answer.result(timeout=30).json()["status"] == "success"

@@ -1,0 +1,136 @@
+"""The shapes of contract sections 3.1 to 3.6, byte for byte, key order included.
+
+A golden file is changed by hand, or deleted and written anew by running the test once; either way it is read before it
+is committed.
+"""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from easel.artifacts.links import LinkSigner
+from easel.artifacts.store import picture_key
+from easel.catalogue.tables import Model
+from easel.domain.errors import NotAuthenticated, TooManyQueued
+from easel.domain.money import Micros
+from easel.domain.request import GenerationRequest
+from easel.domain.sampling import Sampler, Spacing
+from easel.gateway.dialects.modelslab import answers
+from easel.gateway.dialects.modelslab.answers import Links
+from easel.gateway.errors import Refusal, UnreadableBody, refusal_of
+from easel.generations.queries import GenerationView
+from easel.jobs.states import JobState
+
+GOLDEN = Path(__file__).parent / "golden"
+
+THEN = datetime(2026, 1, 1, tzinfo=UTC)
+UUID = "0a1b2c3d-0000-4000-8000-000000000001"
+LINKS = Links("https://easel.example", "/api/v6/images/fetch", LinkSigner("a secret for tests"))
+
+REQUEST = GenerationRequest(
+    model_id="easel-starter",
+    prompt="three red stars on a blue background",
+    negative_prompt="",
+    width=128,
+    height=192,
+    samples=2,
+    steps=25,
+    guidance=7.5,
+    seed=4139316548,
+    sampler=Sampler.DPMPP_2M,
+    spacing=Spacing.MODEL,
+)
+DONE = GenerationView(
+    id=42,
+    uuid=UUID,
+    account_id=1,
+    state=JobState.DONE,
+    request=REQUEST,
+    quoted=Micros(9400),
+    cost=Micros(9400),
+    artifact_keys=[picture_key(UUID, index) for index in range(2)],
+    temporary=False,
+    error=None,
+    notes=[],
+    created_at=THEN,
+    started_at=THEN,
+    finished_at=THEN + timedelta(seconds=2.125),
+    seconds=2.125,
+    queue_position=None,
+    eta_seconds=0.0,
+    webhook=None,
+    track_id=None,
+    details={},
+)
+QUEUED = replace(
+    DONE, state=JobState.QUEUED, seconds=None, eta_seconds=2.75, webhook="https://shop.example/hook", track_id=7
+)
+CHANGED = replace(
+    DONE,
+    temporary=True,
+    details={"base64": True, "instant_response": True, "warnings": ["upscale is not available yet."]},
+    notes=["The prompt was cut before: here."],
+)
+FAILED = replace(DONE, state=JobState.FAILED, error="The picture came out as noise.")
+CANCELLED = replace(DONE, state=JobState.CANCELLED, error=None)
+
+MODEL = Model(
+    model_id="easel-starter", name="Easel Starter", summary="Coloured shapes.", weights="package:easel-starter"
+)
+
+ANSWERS: dict[str, tuple[Any, object]] = {
+    "success": (answers.Success, answers.success(DONE, LINKS)),
+    "success_changed": (answers.Success, answers.success(CHANGED, LINKS)),
+    "processing": (answers.Processing, answers.processing(QUEUED, LINKS)),
+    "processing_realtime": (answers.Processing, answers.processing(QUEUED, LINKS, realtime=True)),
+    "fetch_done": (answers.Fetched, answers.fetched(DONE, LINKS)),
+    "fetch_changed": (answers.Fetched, answers.fetched(CHANGED, LINKS)),
+    "fetch_processing": (answers.StillProcessing, answers.fetched(QUEUED, LINKS)),
+    "fetch_failed": (answers.Failed, answers.fetched(FAILED, LINKS)),
+    "fetch_cancelled": (answers.Failed, answers.fetched(CANCELLED, LINKS)),
+    "fetch_unknown": (answers.Failed, answers.not_found()),
+    "error": (answers.Error, answers.error(Refusal(400, "prompt is required"))),
+    "error_key": (answers.Error, answers.error(refusal_of(NotAuthenticated("Invalid API key")))),
+    "error_body": (answers.Error, answers.error(refusal_of(UnreadableBody("The body is no valid JSON.")))),
+    "error_queue": (answers.Error, answers.error(refusal_of(TooManyQueued(5, 30)))),
+    "error_unexpected": (answers.Error, answers.error(refusal_of(ZeroDivisionError("secret")))),
+    "model_list": (list[answers.ListedModel], [answers.listed(MODEL)]),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_answer_is_its_golden_file(name: str) -> None:
+    said = json.dumps(ANSWERS[name][1], indent=2) + "\n"
+    file = GOLDEN / f"{name}.json"
+    if not file.exists():
+        file.write_text(said)
+        pytest.fail(f"{file.name} was missing and has been written; read it, then run again")
+    assert said == file.read_text()
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_answer_is_what_openapi_says(name: str) -> None:
+    kind, answer = ANSWERS[name]
+    assert TypeAdapter(kind).validate_python(answer, strict=True) == answer
+
+
+def test_no_golden_file_is_left_over() -> None:
+    assert {file.stem for file in GOLDEN.glob("*.json")} == set(ANSWERS)
+
+
+def test_a_base64_answer_has_base64_links() -> None:
+    pictures = LINKS.pictures(replace(DONE, details={"base64": True}))
+    assert all(picture.endswith(".png.base64") for picture in pictures)
+
+
+def test_a_temporary_picture_has_links_for_a_day() -> None:
+    key = picture_key(UUID, 0, temporary=True)
+    [link] = LINKS.pictures(replace(DONE, temporary=True, artifact_keys=[key]))
+    _, _, _, _, signature, stored = link.split("/", 5)
+    assert LINKS.signer.verify(signature, stored, THEN + timedelta(hours=23))
+    assert not LINKS.signer.verify(signature, stored, THEN + timedelta(hours=25))
