@@ -10,6 +10,7 @@ from easel.artifacts.store import describe_picture, picture_key
 from easel.billing import wallets
 from easel.domain.money import Micros
 from easel.gateway.services import Services
+from easel.generations.cancel import cancel
 from easel.generations.finish import fail, finish, generation_of
 from easel.jobs import queue
 from easel.jobs.queue import Lease
@@ -57,6 +58,10 @@ class Shop:
             ]
             finish(session, self.clock, lease, pictures, links=self.services.links)
         return generation.id
+
+    def cancel(self, generation_id: int) -> None:
+        with self.services.database.transaction() as session:
+            cancel(session, self.clock, self.account_id, generation_id)
 
     @property
     def money(self) -> tuple[int, int]:
