@@ -6,7 +6,7 @@ from datetime import timedelta
 from html import unescape
 from typing import Any
 
-from fastapi.testclient import TestClient
+from httpx2 import Client
 
 from easel.accounts.sign_in import create_sign_in_token
 from easel.accounts.tables import Account
@@ -26,7 +26,7 @@ PNG = b"\x89PNG\r\n\x1a\n a picture for tests"
 class House:
     services: Services
     clock: SettableClock
-    browser: TestClient
+    browser: Client
 
     def link(self, account: Account, lifetime: timedelta = timedelta(hours=1)) -> str:
         with self.services.database.transaction() as session:

@@ -1,116 +1,135 @@
-"""The live stream: the present first, then what happens, then the end."""
+"""The live stream, from a real server: the present first, then what happens, then the end."""
 
 import json
+import socket
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+import uvicorn
 from house import House
+from httpx2 import Client
 
 from easel.accounts.tables import Account
+from easel.gateway.app import create_app
+from easel.gateway.services import Services
+from easel.kit.clock import SettableClock
 
 Event = tuple[int, str, dict[str, Any]]
 
 
-def read(text: str) -> list[Event]:
-    """The events of a stream, heartbeats left out."""
-    events: list[Event] = []
-    for block in text.strip().split("\n\n"):
-        if block.startswith(":"):
-            continue
-        fields = dict(line.split(": ", 1) for line in block.splitlines())
-        events.append((int(fields["id"]), fields["event"], json.loads(fields["data"])))
-    return events
-
-
-def states(events: list[Event]) -> list[str]:
-    return [data["state"] for _, name, data in events if name == "output"]
-
-
 @pytest.fixture
-def listener(house: House) -> Any:
-    """Opens the stream in a thread; answers what came once it has ended."""
-    pool = ThreadPoolExecutor(4)
-
-    def listen(generation: int, **headers: str) -> Future[list[Event]]:
-        before = threading.active_count()
-        future = pool.submit(lambda: read(house.browser.get(f"/generations/{generation}/events", headers=headers).text))
-        deadline = time.monotonic() + 5
-        while not house.services.hub.listening.is_set() or threading.active_count() <= before:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        time.sleep(0.2)  # the thread is there; let it subscribe
-        return future
-
-    yield listen
-    pool.shutdown()
+def house(services: Services, clock: SettableClock) -> Iterator[House]:
+    """Behind a socket, because a stream has to be read while it runs."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(create_app(services), log_level="warning", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    with Client(base_url=address, follow_redirects=True, timeout=20) as browser:
+        yield House(services, clock, browser)
+    server.should_exit = True
+    thread.join(20)
+    listener.close()
+    assert not thread.is_alive()
 
 
-def test_a_picture_from_queue_to_done(house: House, ada: Account, listener: Any) -> None:
+@contextmanager
+def listening(house: House, generation: int, **headers: Any) -> Generator[Iterator[Event]]:
+    """The events of the stream as they come, heartbeats left out."""
+    deadline = time.monotonic() + 10
+    while not house.services.hub.listening.is_set():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    with house.browser.stream("GET", f"/generations/{generation}/events", headers=headers) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        yield events(answer.iter_lines())
+
+
+def events(lines: Iterator[str]) -> Iterator[Event]:
+    fields: dict[str, str] = {}
+    for line in lines:
+        if line.startswith(":"):
+            continue
+        if line:
+            name, _, value = line.partition(": ")
+            fields[name] = value
+        elif fields:
+            yield int(fields["id"]), fields["event"], json.loads(fields["data"])
+            fields = {}
+
+
+def test_a_picture_from_queue_to_done(house: House, ada: Account) -> None:
     house.sign_in(ada)
     generation = house.ordered(samples="2", prompt="<b>star</b>")
-    stream = listener(generation)
-    lease = house.start()
-    for step in (5, 25, 50):
-        house.step(generation, step, 50)
-    time.sleep(0.2)
-    house.finish(lease)
-    events = stream.result(10)
-    assert states(events) == ["queued", "generating", "done"]
-    assert [data["step"] for _, name, data in events if name == "step"] == [5, 25, 50]
-    assert [number for number, _, _ in events] == list(range(1, len(events) + 1))
-    last = events[-1][2]
-    assert last["html"].count("<img ") == 2
-    assert "&lt;b&gt;star&lt;/b&gt;" in last["html"]
-    assert "<b>" not in last["html"]
-    assert last["balance"] == "$0.9906"
+    with listening(house, generation) as stream:
+        number, name, data = next(stream)
+        assert (number, name, data["state"]) == (1, "output", "queued")
+        lease = house.start()
+        number, name, data = next(stream)
+        assert (number, name, data["state"]) == (2, "output", "generating")
+        for step in (5, 50):
+            house.step(generation, step, 50)
+            _, name, data = next(stream)
+            assert (name, data["step"], data["steps"]) == ("step", step, 50)
+        house.finish(lease)
+        number, name, data = next(stream)
+        assert (number, name, data["state"]) == (5, "output", "done")
+        assert list(stream) == []
+    assert data["html"].count("<img ") == 2
+    assert "&lt;b&gt;star&lt;/b&gt;" in data["html"]
+    assert "<b>" not in data["html"]
+    assert data["balance"] == "$0.9906"
 
 
-def test_who_comes_late_is_told_the_present_and_the_ids_go_on(house: House, ada: Account, listener: Any) -> None:
+def test_who_comes_late_is_told_the_present_and_the_ids_go_on(house: House, ada: Account) -> None:
     house.sign_in(ada)
     generation = house.ordered()
     house.finish(house.start())
-    [(number, name, data)] = listener(generation, **{"Last-Event-ID": "41"}).result(10)
+    with listening(house, generation, **{"Last-Event-ID": "41"}) as stream:
+        [(number, name, data)] = stream
     assert (number, name, data["state"]) == (42, "output", "done")
 
 
-@pytest.mark.parametrize("said", ["x", "-1", "9" * 30, "²"])
-def test_a_strange_last_id_is_ignored(house: House, ada: Account, listener: Any, said: str) -> None:
+def test_a_strange_last_id_is_ignored(house: House, ada: Account) -> None:
     house.sign_in(ada)
     generation = house.ordered()
     house.fail(house.start(), "It broke.")
-    [(number, _, data)] = listener(generation, **{"Last-Event-ID": said.encode()}).result(10)  # pyright: ignore
-    assert (number, data["state"]) == (1, "failed")
+    for said in (b"x", b"-1", b"9" * 30, "²".encode()):
+        with listening(house, generation, **{"Last-Event-ID": said}) as stream:
+            [(number, _, data)] = stream
+        assert (number, data["state"]) == (1, "failed")
 
 
-def test_cancelling_ends_the_stream(house: House, ada: Account, listener: Any) -> None:
+def test_cancelling_ends_the_stream(house: House, ada: Account) -> None:
     house.sign_in(ada)
     generation, csrf = house.ordered(), house.csrf()
-    stream = listener(generation)
-    house.browser.post(f"/generations/{generation}/cancel", data={"csrf": csrf}, follow_redirects=False)
-    assert states(stream.result(10)) == ["queued", "cancelled"]
+    with listening(house, generation) as stream:
+        next(stream)
+        house.browser.post(f"/generations/{generation}/cancel", data={"csrf": csrf})
+        assert [data["state"] for _, _, data in stream] == ["cancelled"]
 
 
-def test_news_that_gets_lost_is_found_by_looking(house: House, ada: Account, listener: Any) -> None:
+def test_the_way_forward_in_the_queue_is_told_without_news(house: House, ada: Account, grace: Account) -> None:
+    house.sign_in(grace)
+    house.ordered()
     house.sign_in(ada)
-    generation = house.ordered()
-    stream = listener(generation)
-    # The listening connection is gone; NOTIFY reaches nobody until it is back.
-    assert house.browser.portal
-    house.browser.portal.call(house.services.hub.stop)
-    house.finish(house.start())
-    assert states(stream.result(10))[-1] == "done"
+    with listening(house, house.ordered()) as stream:
+        assert "One request is ahead of you." in next(stream)[2]["html"]
+        house.start()
+        assert "You are next." in next(stream)[2]["html"]
 
 
-def test_no_connection_is_held_while_waiting(house: House, ada: Account, listener: Any) -> None:
+def test_no_connection_is_held_while_waiting(house: House, ada: Account) -> None:
     house.sign_in(ada)
-    generation = house.ordered()
-    streams = [listener(generation) for _ in range(4)]
-    assert house.services.database.engine.pool.status().find("Checked out connections: 0") >= 0
-    house.finish(house.start())
-    assert [states(stream.result(10))[-1] for stream in streams] == ["done"] * 4
+    with listening(house, house.ordered()) as stream:
+        next(stream)
+        time.sleep(0.2)
+        assert "Checked out connections: 0" in house.services.database.engine.pool.status()
 
 
 def test_a_stranger_gets_no_stream(house: House, ada: Account) -> None:

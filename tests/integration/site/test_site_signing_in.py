@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-import pytest
 from fastapi.testclient import TestClient
 from house import STARTER, House
 
@@ -62,9 +61,9 @@ def test_a_link_runs_out(house: House, ada: Account, clock: SettableClock) -> No
     assert house.browser.get(link).status_code == 401
 
 
-@pytest.mark.parametrize("token", ["nonsense", "%00", "x" * 5000])
-def test_a_token_that_never_was_is_refused(house: House, token: str) -> None:
-    assert house.browser.get(f"/sign-in?token={token}").status_code == 401
+def test_a_token_that_never_was_is_refused(house: House) -> None:
+    for token in ("nonsense", "%00", "x" * 5000):
+        assert house.browser.get(f"/sign-in?token={token}").status_code == 401
 
 
 def test_a_session_ends(house: House, ada: Account, clock: SettableClock) -> None:
