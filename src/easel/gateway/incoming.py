@@ -6,7 +6,7 @@ The type that a client gives its body is a hint and no more: `curl -d '{...}'` c
 import json
 from dataclasses import dataclass
 from json import JSONDecodeError
-from typing import TypeAlias, cast
+from typing import Final, TypeAlias, cast
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import UploadFile
@@ -16,6 +16,8 @@ from starlette.requests import Request
 
 from easel.gateway.errors import UnreadableBody
 from easel.gateway.limits import MAX_BODY_BYTES, BodyTooLarge
+
+MOST_FIELDS: Final = 1000
 
 Fields: TypeAlias = dict[str, object]
 
@@ -43,8 +45,15 @@ async def _read_body(request: Request) -> Fields:
     if not body:
         return {}
     if content_type.startswith("application/x-www-form-urlencoded") and not body.startswith(b"{"):
-        return dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True, max_num_fields=1000))
+        return _read_form(body)
     return _read_json(body)
+
+
+def _read_form(body: bytes) -> Fields:
+    try:
+        return dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS))
+    except ValueError:
+        raise UnreadableBody(f"The form has more than {MOST_FIELDS} fields.") from None
 
 
 def _read_json(body: bytes) -> Fields:

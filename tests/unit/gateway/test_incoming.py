@@ -77,6 +77,11 @@ def test_a_body_that_cannot_be_read_is_refused_with_a_sentence(body: bytes, word
         read(body, "application/json")
 
 
+def test_a_form_without_end_is_refused() -> None:
+    with pytest.raises(UnreadableBody, match="more than 1000 fields"):
+        read(b"a=1&" * 2000, "application/x-www-form-urlencoded")
+
+
 @pytest.mark.parametrize("content_type", ["multipart/form-data", "multipart/form-data; boundary=y"])
 def test_a_multipart_body_that_cannot_be_read_is_refused(content_type: str) -> None:
     with pytest.raises(UnreadableBody, match="check its boundary"):

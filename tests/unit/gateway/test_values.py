@@ -42,6 +42,11 @@ def test_a_value_is_read_or_refused_with_a_sentence(parse: Callable[[object], ob
     assert said is None or said.startswith(("must be ", "is too large ", "holds a character "))
 
 
+@pytest.mark.parametrize("parse", PARSERS, ids=lambda parse: parse.__name__)
+def test_the_longest_number_that_json_can_hold_breaks_nothing(parse: Callable[[object], object]) -> None:
+    assert sentence_about(parse, 10**4299)
+
+
 @given(st.integers(-values.LARGEST_WHOLE, values.LARGEST_WHOLE))
 def test_a_whole_number_and_its_text_are_one(number: int) -> None:
     assert values.whole(number) == values.whole(str(number)) == values.whole(f" {number} ") == number

@@ -38,6 +38,9 @@ class Unserved(Asked):
     watermark: Switch = False
     free_u: Switch = False
     aspect_ratio: Name | None = None
+    init_image: object = None
+    mask_image: object = None
+    control_image: object = None
 
 
 SAID: Final[Mapping[str, str]] = {
@@ -53,6 +56,9 @@ SAID: Final[Mapping[str, str]] = {
     "watermark": "the picture carries none",
     "free_u": "the picture was drawn without it",
     "aspect_ratio": "the size comes from width and height",
+    "init_image": "the picture was drawn from the prompt alone",
+    "mask_image": "the picture was drawn from the prompt alone",
+    "control_image": "the picture was drawn from the prompt alone",
 }
 
 
