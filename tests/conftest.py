@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from receiver import Receiver, listening
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
@@ -105,3 +106,10 @@ def empty_database(postgres: TestServer) -> Iterator[Database]:
     yield database
     database.close()
     postgres.do('DROP DATABASE "easel_empty" WITH (FORCE)')
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """An HTTP server on this machine that answers as told and remembers what it was sent."""
+    with listening() as receiver:
+        yield receiver

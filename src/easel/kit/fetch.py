@@ -147,6 +147,8 @@ def is_public(address: str) -> bool:
             inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner:
             return is_public(str(inner))
+        if ip.is_site_local:  # out of use, and yet some networks route it
+            return False
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 
