@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 import threading
 
 
@@ -10,7 +9,9 @@ def stop_with_parent() -> None:
     """Send this process SIGTERM when the other end of standard input goes away."""
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        # Not sys.stdin: its lock, held here for ever, would trouble the interpreter when it shuts down.
+        while os.read(0, 1):
+            pass
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, name="orphan-watch", daemon=True).start()

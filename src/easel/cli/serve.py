@@ -40,8 +40,8 @@ def serve(
     """Start the database, the gateway and the workers, and keep them running until Ctrl-C or SIGTERM."""
     settings = Settings()
     logs.configure("serve", level=settings.log_level, json=settings.log_json)
+    _check_port(settings)
     with _only_one(settings.data), open_installation(settings, owns_server=True) as installation:
-        _check_port(settings)
         names = [_Name() for _ in range(workers)]
         worker_options = ["--fake", "--fake-step-seconds", str(fake_step_seconds)] if fake else []
         children = [Child("gateway", lambda: ["gateway"])]

