@@ -15,6 +15,10 @@ from pydantic.fields import FieldInfo
 from rich.console import Console
 
 from easel.cli.main import app
+from easel.gateway.dialects.modelslab.routes import TEXT_TO_IMAGE
+from easel.gateway.dialects.modelslab.schedulers import SCHEDULERS, choose
+from easel.gateway.dialects.modelslab.schemas import Text2Img
+from easel.gateway.dialects.modelslab.unserved import NAMES_A_MODEL, SAID
 from easel.settings import Settings
 
 WIDTH: Final = 100
@@ -37,7 +41,55 @@ def cli_page() -> str:
     return "# Commands\n\nMade by `make reference` from the commands' own help.\n\n" + "\n".join(sections)
 
 
-PAGES: Final[Mapping[str, Callable[[], str]]] = {"settings.md": settings_page, "cli.md": cli_page}
+def modelslab_page() -> str:
+    """What the ModelsLab dialect takes, and what becomes of it."""
+    families = "".join(f"| `{family.submit}` | `{family.fetch}` |\n" for family in TEXT_TO_IMAGE)
+    honoured = "".join(_field(name, field) for name, field in Text2Img.model_fields.items())
+    refused = ", ".join(f"`{name}`" for name in (*NAMES_A_MODEL, "ip_adapter_image"))
+    said = "".join(f"| `{field}` | {what} |\n" for field, what in SAID.items())
+    schedulers = "".join(f"| `{name}` | `{_drawn_by(name)}` |\n" for name in SCHEDULERS)
+    return f"""# The ModelsLab API
+
+Made by `make reference` from the gateway's own tables.
+
+## Text to image
+
+| submit | fetch, with the id after a slash or as `request_id` |
+|---|---|
+{families}
+## Fields that are honoured
+
+Numbers may be numbers or text, switches may be yes and no or true and false; `null` and the empty text are as good as
+leaving a field out.
+
+| field | default | what it does |
+|---|---|---|
+{honoured}
+## Fields that are not available yet
+
+Without these another picture would come out, so a request that names one is refused: {refused}.
+
+These are named in the answer's `warning`, with what was done:
+
+| field | what was done |
+|---|---|
+{said}
+Fields that nobody knows are ignored, as the original does.
+
+## Schedulers
+
+`meta.scheduler` of an answer says which was really used, and `warning` says so when it is another one.
+
+| `scheduler` | drawn by |
+|---|---|
+{schedulers}"""
+
+
+PAGES: Final[Mapping[str, Callable[[], str]]] = {
+    "settings.md": settings_page,
+    "cli.md": cli_page,
+    "modelslab.md": modelslab_page,
+}
 
 
 def commands(below: App = app, name: tuple[str, ...] = ("easel",)) -> Iterator[tuple[str, ...]]:
@@ -46,6 +98,15 @@ def commands(below: App = app, name: tuple[str, ...] = ("easel",)) -> Iterator[t
     for word in below:
         if not word.startswith("-") and below[word].show:
             yield from commands(below[word], (*name, word))
+
+
+def _field(name: str, field: FieldInfo) -> str:
+    default = "required" if field.is_required() else "" if field.default in (None, "") else f"`{field.default}`"
+    return f"| `{name}` | {default} | {field.description} |\n"
+
+
+def _drawn_by(scheduler: str) -> str:
+    return str(choose(scheduler, None).sampler)
 
 
 def _setting(name: str, field: FieldInfo) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, TypeAlias
 
+from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
@@ -83,6 +84,9 @@ def refusal_of(error: Exception) -> Refusal:
         case HTTPException():
             allow = (error.headers or {}).get("Allow")
             return Refusal(error.status_code, SENTENCES.get(error.status_code, error.detail), allow=allow)
+        case RequestValidationError():
+            problem = error.errors()[0]
+            return Refusal(400, f"{problem['loc'][-1]}: {problem['msg']}")
         case OperationalError() | InterfaceError() | PoolTimeout():
             return Refusal(503, DOWN, retry_after=5)
         case _:

@@ -1,6 +1,7 @@
 """The door itself, without a database behind it: health, headers, shapes of errors, and what the log does not say."""
 
 import io
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -181,6 +182,13 @@ def test_openapi_tells_of_every_route(client: TestClient) -> None:
     assert {"200", "400", "401", "402", "429", "500", "503"} <= set(fields["responses"])
     operations = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
     assert len(operations) == len(set(operations))
+
+
+def test_openapi_names_every_part_of_a_path(client: TestClient) -> None:
+    for path, operations in client.get("/openapi.json").json()["paths"].items():
+        for operation in operations.values():
+            said = {one["name"] for one in operation.get("parameters", []) if one["in"] == "path"}
+            assert said == set(re.findall(r"{(\w+)}", path)), path
 
 
 def test_documentation_pages_need_no_other_host(client: TestClient) -> None:

@@ -24,8 +24,10 @@ About: TypeAlias = Mapping[str, Any]
 
 KEY: Final = {
     "type": "string",
-    "description": "Your API key. It may also stand in the header key or X-API-Key, or be a Bearer token.",
+    "description": "Your API key; also taken from the query, the header key or X-API-Key, or as a Bearer token.",
 }
+ID: Final = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+KEY_IN_QUERY: Final = {"name": "key", "in": "query", "required": False, "schema": KEY}
 
 ERRORS: Final = {
     400: {"model": Error, "description": "A field is missing, malformed or out of range; message says which and how"},
@@ -39,11 +41,19 @@ ERRORS: Final = {
 }
 
 
-def about(summary: str, answer: Any, description: str, body: type[Asked] | None = None) -> About:
+def about(
+    summary: str,
+    answer: Any,
+    description: str,
+    body: type[Asked] | None = None,
+    *parameters: Mapping[str, Any],
+    has_body: bool = True,
+) -> About:
+    extra: dict[str, Any] = {"requestBody": {"content": _content(_schema(body))}} if has_body else {}
     return {
         "summary": summary,
         "responses": {200: {"model": answer, "description": description}, **ERRORS},
-        "openapi_extra": {"requestBody": {"content": _content(_schema(body))}},
+        "openapi_extra": {"parameters": list(parameters), **extra},
     }
 
 
@@ -68,6 +78,9 @@ TEXT2IMG: Final = about(
     Text2Img,
 )
 FETCH: Final = about("Fetch a request by request_id", _FETCHED, _WHEN, Fetch)
-FETCH_ID: Final = about("Fetch a request by its id", _FETCHED, _WHEN)
+FETCH_ID: Final = about("Fetch a request by its id", _FETCHED, _WHEN, None, ID)
+FETCH_ID_WITHOUT_BODY: Final = about(
+    "Fetch a request by its id", _FETCHED, _WHEN, None, ID, KEY_IN_QUERY, has_body=False
+)
 MODEL_LIST: Final = about("All models", list[ListedModel], "A bare array.")
 WALLET_BALANCE: Final = about("Money left", WalletBalance, "In US dollars.")

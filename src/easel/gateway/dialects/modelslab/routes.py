@@ -1,5 +1,6 @@
 """The paths, and what each does from the body to the answer."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,6 +18,7 @@ from easel.domain.money import dollars
 from easel.gateway.auth import key_of
 from easel.gateway.dialects.modelslab import answers, documented
 from easel.gateway.dialects.modelslab.answers import Links, ListedModel, WalletBalance
+from easel.gateway.dialects.modelslab.documented import About
 from easel.gateway.dialects.modelslab.schemas import Fetch
 from easel.gateway.dialects.modelslab.text2img import place
 from easel.gateway.errors import Refusal
@@ -59,16 +61,16 @@ Handler = Callable[[Request], Awaitable[Response]]
 def modelslab_router(services: Services) -> APIRouter:
     router = APIRouter(tags=["ModelsLab"])
 
-    def add(path: str, handler: Handler, about: Mapping[str, Any], methods: tuple[str, ...] = ("POST",)) -> None:
-        for method in methods:
-            name = f"{method}{path}".lower().replace("/", "_").replace("{", "").replace("}", "")
-            router.add_api_route(path, handler, methods=[method], operation_id=name, response_model=None, **about)
+    def add(path: str, handler: Handler, about: About, method: str = "POST") -> None:
+        name = re.sub("[^a-z0-9]+", "_", f"{method} {path}".lower()).strip("_")
+        router.add_api_route(path, handler, methods=[method], operation_id=name, response_model=None, **about)
 
     for family in TEXT_TO_IMAGE:
         add(family.submit, _text2img(services, family), documented.TEXT2IMG)
     for path in FETCH:
         add(path, _fetch(services, path), documented.FETCH)
-        add(path + "/{id}", _fetch(services, path), documented.FETCH_ID, ("POST", "GET"))
+        add(path + "/{id}", _fetch(services, path), documented.FETCH_ID)
+        add(path + "/{id}", _fetch(services, path), documented.FETCH_ID_WITHOUT_BODY, "GET")
     for path in MODEL_LIST:
         add(path, _model_list(services), documented.MODEL_LIST)
     add("/api/wallet_balance", _wallet_balance(services), documented.WALLET_BALANCE)

@@ -19,7 +19,7 @@ SCHEDULERS: Final[Mapping[str, tuple[str, ...]]] = {
     "HeunDiscreteScheduler": ("heun", "euler"),
     "KDPM2DiscreteScheduler": ("kdpm2", "euler"),
     "KDPM2AncestralDiscreteScheduler": ("kdpm2_ancestral", "euler_ancestral", "euler"),
-    "DPMSolverSinglestepScheduler": ("dpmpp_sde", "dpmpp_2m"),
+    "DPMSolverSinglestepScheduler": ("dpmpp_2s", "dpmpp_2m"),
     "UniPCMultistepScheduler": ("unipc", "dpmpp_2m"),
     "DEISMultistepScheduler": ("deis", "dpmpp_2m"),
     "IPNDMScheduler": ("ipndm", "dpmpp_2m"),

@@ -50,11 +50,13 @@ class Text2Img(Asked):
     height: Whole | None = Field(default=None, description="Pixels; the model's own size otherwise.")
     samples: Whole = Field(default=1, description="How many pictures, 1 to 4. Number i is drawn with seed + i.")
     num_inference_steps: Whole | None = Field(
-        default=None, validation_alias=AliasChoices("num_inference_steps", "steps"), description="Alias: steps."
+        default=None,
+        validation_alias=AliasChoices("num_inference_steps", "steps"),
+        description="The model's own number otherwise. Alias: steps.",
     )
     guidance_scale: Number | None = Field(default=None, description="How closely to follow the prompt.")
     seed: Whole | None = Field(
-        default=None, description="0 to 4294967295; random otherwise. The same seed, the same picture."
+        default=None, description="0 to 4294967295; random when it is left out or -1. The same seed, the same picture."
     )
     scheduler: Name | None = Field(default=None, description="A diffusers class name; the model's own otherwise.")
     algorithm_type: Name | None = Field(
