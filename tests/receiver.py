@@ -46,6 +46,8 @@ def listening() -> Iterator[Receiver]:
             for name, value in ({"Content-Length": str(len(answer.body))} | answer.headers).items():
                 self.send_header(name, value)
             self.end_headers()
+            if self.command == "HEAD":
+                return
             try:
                 for start in range(0, len(answer.body), step := 1 if answer.drip_seconds else 1 << 16):
                     time.sleep(answer.drip_seconds)
@@ -53,7 +55,7 @@ def listening() -> Iterator[Receiver]:
             except OSError:  # the client has had enough
                 pass
 
-        do_POST = do_GET
+        do_POST = do_HEAD = do_GET
 
         def log_message(self, format: str, *args: object) -> None:
             pass
