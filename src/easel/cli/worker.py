@@ -29,10 +29,15 @@ def worker(
     logs.configure("worker", level=settings.log_level, json=settings.log_json)
     if supervised:
         stop_with_parent()
+    from easel.worker.warm_up import warm_up, warm_up_request
     from easel.worker.worker import Worker
 
     engine, resident, device = _fake_engine(fake_step_seconds) if fake else _torch_engine(settings)
     with open_installation(settings) as installation:
+        with installation.database.transaction() as session:
+            first = warm_up_request(session, settings.default_model)
+        if first:
+            warm_up(engine, first)
         drawing = Worker(
             id or f"{socket.gethostname()}-{os.getpid()}-{ids.new_token(48)}",
             engine,
