@@ -212,7 +212,7 @@ def _train(rank: int, processes: int, out: Path, minutes: float, resolution: int
     parameters = [*network.post_quant_conv.parameters(), *network.decoder.parameters()]
     if not decoder_only:
         parameters += [*network.encoder.parameters(), *network.quant_conv.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.99), weight_decay=1e-4)
+    optimizer = torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.99), weight_decay=1e-4, fused=True)
     rng = random.Random(rank)
     began, step, before = time.monotonic(), 0, psnr(network, resolution) if rank == 0 else 0.0
     while True:

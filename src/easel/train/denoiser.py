@@ -94,7 +94,7 @@ def _train(
     if start_from is not None:
         network.load_state_dict(checkpoint.load(start_from / "checkpoint.pt")["average"])
     parameters = [p for p in network.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=recipe.rate, betas=(0.9, 0.98), weight_decay=0.01)
+    optimizer = torch.optim.AdamW(parameters, lr=recipe.rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
     average = Average(network, recipe.average)
     alpha, sigma = (table.to(device)[:, None, None, None] for table in schedule.tables())
 
@@ -105,6 +105,8 @@ def _train(
         network.load_state_dict(state["network"])
         average.load_state_dict(state["average"], state["loop"]["step"])
         optimizer.load_state_dict(state["optimizer"])
+        for group in optimizer.param_groups:
+            group["fused"] = True  # a saved group brings its own; fused saves an eighth of a step on a CPU
         loop = dict(state["loop"])
     loop["shards"] = int(parallel.share(cache.grow(loop["shards"] or None), processes))
     cache.grow(loop["shards"])

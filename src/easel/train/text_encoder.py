@@ -98,7 +98,7 @@ def _train(
     rng = random.Random(f"captions of process {rank} {start_from is not None}")
     reader = Reader(network.config.hidden_size)
     parameters = [*network.parameters(), *reader.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
+    optimizer = torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
     began, step = time.monotonic(), 0
     while (done := share((time.monotonic() - began) / 60 / minutes, processes)) < 1:
         for group in optimizer.param_groups:
