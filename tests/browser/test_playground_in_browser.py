@@ -1,0 +1,265 @@
+"""From the sign-in link to the picture, in a real browser."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import PICTURES, Site
+from playwright.sync_api import Locator, Page, expect
+
+pytestmark = pytest.mark.browser
+STARTER = "/models/easel/easel-starter"
+
+# What moves although nobody touched anything; zero when every picture has its place before it is there.
+WATCH_SHIFTS = """
+window.shifts = [];
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) shifts.push(entry.value);
+}).observe({ type: "layout-shift", buffered: true });
+"""
+
+
+def generate(page: Page, prompt: str = "three red stars on a blue background", steps: int = 25) -> None:
+    page.get_by_label("Prompt", exact=True).fill(prompt)
+    page.get_by_label("Steps").fill(str(steps))
+    page.get_by_role("button", name="Generate").click()
+
+
+def state(page: Page) -> Locator:
+    return page.get_by_role("status")
+
+
+def seed(page: Page) -> Locator:
+    return page.get_by_role("textbox", name="Seed")
+
+
+def size_of(page: Page, selector: str) -> tuple[float, float]:
+    """Of the element on the page, wherever the page is scrolled to."""
+    box = page.locator(selector).bounding_box()
+    assert box
+    return box["width"], box["height"]
+
+
+def shoot(page: Page, name: str) -> None:
+    PICTURES.mkdir(exist_ok=True)
+    page.wait_for_timeout(500)  # a picture fades in
+    page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
+
+
+def width_of_picture(page: Page) -> int:
+    return page.locator("#output img").first.evaluate("image => image.complete && image.naturalWidth")
+
+
+def test_the_printed_link_signs_in_and_a_picture_is_drawn_live(site: Site, open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    page.goto(site.owners_link)
+    expect(page).to_have_url(site.address + STARTER)
+    expect(state(page)).to_have_text("Idle")
+    page.evaluate(WATCH_SHIFTS)
+    sheet = size_of(page, ".sheet")
+    generate(page)
+    expect(state(page)).to_have_text("Generating")
+    progress = page.get_by_role("progressbar")
+    expect(page.locator("[data-steps]")).to_have_text(re.compile(r"Step ([5-9]|1\d) of 25"))
+    assert 0 < float(progress.evaluate("bar => bar.value")) < 1
+    panel = size_of(page, "#output")
+    shoot(page, "generating-1280-light")
+    expect(state(page)).to_have_text("Done")
+    assert width_of_picture(page) == 128
+    expect(page.locator("[data-cost]")).to_have_text("Free")
+    assert size_of(page, ".sheet") == sheet
+    assert size_of(page, "#output") == panel
+    assert page.evaluate("shifts") == []
+    assert "generation=" in page.url
+
+
+def test_a_picture_costs_what_the_page_said(site: Site, open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    page.goto(site.link())
+    expect(page.locator(".price")).to_have_text("$0.0047 a picture")
+    page.get_by_role("radio", name="2", exact=True).check()
+    expect(page.locator(".price")).to_have_text("$0.0094 for 2 pictures, $0.0047 a picture")
+    generate(page, steps=4)
+    expect(state(page)).to_have_text("Done")
+    expect(page.locator("[data-cost]")).to_have_text("$0.0094")
+    expect(page.locator(".who")).to_contain_text("$9.9906")
+    expect(page.locator("#output img")).to_have_count(2)
+
+
+def test_a_page_loaded_again_shows_the_same_picture(site: Site, open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    page.goto(site.link())
+    generate(page, steps=4)
+    expect(state(page)).to_have_text("Done")
+    address = page.locator("#output img").get_attribute("src")
+    page.reload()
+    expect(state(page)).to_have_text("Done")
+    assert page.locator("#output img").get_attribute("src") == address
+
+
+def test_a_page_loaded_again_goes_on_watching(site: Site, open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    page.goto(site.link())
+    generate(page, steps=40)
+    expect(state(page)).to_have_text("Generating")
+    page.reload()
+    expect(state(page)).to_have_text("Generating")
+    expect(state(page)).to_have_text("Done")
+
+
+def test_cancelling(site: Site, open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    page.goto(site.link())
+    generate(page, steps=100)
+    expect(state(page)).to_have_text("Generating")
+    page.get_by_role("button", name="Cancel").click()
+    expect(state(page)).to_have_text("Cancelled")
+    expect(page.locator("#output")).to_contain_text("It cost nothing.")
+    expect(page.locator(".who")).to_contain_text("$10.00")
+
+
+def test_a_failure_is_a_sentence(site: Site, open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    page.goto(site.link())
+    generate(page, prompt="undecodable", steps=3)
+    expect(state(page)).to_have_text("Failed")
+    expect(page.locator("#output .error")).to_contain_text("try another seed")
+
+
+def test_a_refusal_stands_beside_its_field_and_the_last_picture_stays(
+    site: Site, open_page: Callable[..., Page]
+) -> None:
+    page = open_page(expect_complaints=True)
+    page.goto(site.link())
+    generate(page, steps=3)
+    expect(state(page)).to_have_text("Done")
+    seed(page).fill("abc")
+    with page.expect_response("**/generations") as answer:
+        page.get_by_role("button", name="Generate").click()
+    assert answer.value.status == 422
+    expect(page.locator("#problem-seed")).to_contain_text("Seed must be a whole number")
+    expect(seed(page)).to_be_focused()
+    expect(state(page)).to_have_text("Done")
+    seed(page).fill("7")
+    page.get_by_role("button", name="Generate").click()
+    expect(page.locator("#problem-seed")).to_be_empty()
+    expect(page.locator("#output")).to_contain_text("Seed 7")
+
+
+def test_seeds_are_rolled_and_used_again(site: Site, open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    page.goto(site.link())
+    generate(page, steps=3)
+    expect(state(page)).to_have_text("Done")
+    page.get_by_role("link", name="Reuse seed").click()
+    shown = page.locator("figcaption code").inner_text()
+    assert seed(page).input_value() == shown
+    page.get_by_role("button", name="Roll a seed").click()
+    rolled = seed(page).input_value()
+    assert rolled != shown
+    assert 0 <= int(rolled) < 2**32
+
+
+def test_an_example_fills_the_prompt(site: Site, open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    page.goto(site.address + STARTER)
+    page.get_by_role("link", name="two orange triangles").click()
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value("two orange triangles")
+    assert page.url == site.address + STARTER
+
+
+def test_the_code_follows_the_form_and_can_be_copied(site: Site, open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    page.goto(f"{site.address}{STARTER}?prompt=it%27s+a+star&seed=5&guidance=7.5&samples=2")
+    served = page.locator("#code-shell").inner_text()
+    page.get_by_label("Steps").fill("30")
+    assert page.locator("#code-shell").inner_text() == served.replace('_steps": 25', '_steps": 30')
+    body = json.loads(page.locator("[data-body=python]").inner_text())
+    assert body["prompt"] == "it's a star"
+    assert body["num_inference_steps"] == 30
+    page.locator("[data-copy=code-python]").click()
+    expect(page.locator("[data-copy=code-python]")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == page.locator("#code-python").inner_text()
+
+
+def test_a_script_in_a_prompt_is_only_text(site: Site, open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    page.goto(site.link())
+    prompt = "<script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">"
+    generate(page, prompt, steps=3)
+    expect(state(page)).to_have_text("Done")
+    assert page.locator("#output img").get_attribute("alt") == prompt
+    page.reload()
+    assert page.title() != "taken"
+    assert page.get_by_label("Prompt", exact=True).input_value() == prompt
+
+
+def test_a_lost_server_is_a_sentence_and_nothing_typed_is_lost(site: Site, open_page: Callable[..., Page]) -> None:
+    page = open_page(expect_complaints=True)
+    page.goto(site.link())
+    page.route("**/generations", lambda route: route.abort())
+    generate(page, prompt="a patient star")
+    expect(page.get_by_role("alert")).to_contain_text("The server could not be reached")
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value("a patient star")
+    page.unroute("**/generations")
+    page.get_by_role("button", name="Generate").click()
+    expect(state(page)).to_have_text("Done")
+    expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def test_everything_works_without_a_script(site: Site, open_page: Callable[..., Page]) -> None:
+    page = open_page(width=390, script=False)
+    page.goto(site.link())
+    expect(page.get_by_role("button", name="Roll a seed")).to_be_hidden()
+    generate(page, steps=10)
+    expect(state(page)).not_to_have_text("Idle")
+    expect(state(page)).to_have_text("Done")  # the page loads itself again
+    assert width_of_picture(page) == 128
+    expect(page.locator("[data-cost]")).to_have_text("$0.0047")
+    shoot(page, "without-script-390")
+    page.get_by_role("link", name="Reuse seed").click()
+    assert seed(page).input_value() == page.locator("figcaption code").inner_text()
+    page.get_by_role("link", name="two orange triangles").click()
+    expect(page.get_by_label("Prompt", exact=True)).to_have_value("two orange triangles")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_every_page_fits_and_follows_the_theme(
+    site: Site, open_page: Callable[..., Page], width: int, theme: str
+) -> None:
+    page = open_page(width=width, theme=theme)
+    pages = {"home": "/", "models": "/models", "not-installed": "/models/modelslab/stable-diffu", "sign-in": "/sign-in"}
+    for name, path in pages.items():
+        page.goto(site.address + path)
+        check_look(page, width, theme)
+        shoot(page, f"{name}-{width}-{theme}")
+    page.goto(site.link())
+    check_look(page, width, theme)
+    shoot(page, f"idle-{width}-{theme}")
+    page.get_by_role("radio", name="4", exact=True).check()
+    generate(page, steps=3)
+    expect(state(page)).to_have_text("Done")
+    check_look(page, width, theme)
+    shoot(page, f"done-{width}-{theme}")
+
+
+def check_look(page: Page, width: int, theme: str) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    red = page.evaluate("getComputedStyle(document.documentElement).backgroundColor.match(/\\d+/)[0]")
+    assert (int(red) > 128) == (theme == "light")
+    if width < 600:
+        small = page.evaluate(
+            # A card is a link as a whole; a link inside a sentence is as high as its line.
+            """[...document.querySelectorAll("button, a:not(p a, .card a), .choice, .segments label")]
+               .filter((one) => one.offsetParent && one.getBoundingClientRect().height < 44 && !one.matches(".skip"))
+               .map((one) => one.textContent.trim())"""
+        )
+        assert small == []
+
+
+def test_the_pictures_folder_is_ignored_by_git() -> None:
+    ignored = (Path(__file__).parents[2] / ".gitignore").read_text()
+    assert f"/{PICTURES.name}/" in ignored
