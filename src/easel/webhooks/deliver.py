@@ -63,13 +63,20 @@ class Outcome:
 
 
 def send(fetcher: Fetcher, clock: Clock, installation_secret: str, event: WebhookDelivery) -> Outcome:
-    """Post the event once, signed as Standard Webhooks says. Raises nothing."""
+    """Post the event once, signed as Standard Webhooks says.
+
+    Raises nothing: an event that trips over a fault of ours must not leave the others of its batch unmarked, to be
+    sent again and again.
+    """
     body = json.dumps(event.body, separators=(",", ":"))
     secret = account_secret(installation_secret, event.account_id)
     try:
         answer = fetcher.post(event.url, _headers(str(event.id), clock.now(), body, secret), body.encode())
     except FetchError as error:
         return Outcome(None, str(error))
+    except Exception as error:
+        log.exception("webhook not sent", event_id=str(event.id))
+        return Outcome(None, f"it could not be sent ({type(error).__name__})")
     accepted = 200 <= answer.status < 300
     return Outcome(answer.status, None if accepted else f"the receiver answered {answer.status}")
 

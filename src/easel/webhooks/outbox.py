@@ -54,7 +54,7 @@ CLAIM = text(f"""
 def claim_due(session: Session, clock: Clock, limit: int) -> Sequence[WebhookDelivery]:
     """At most `limit` events whose time has come, the caller's for `LEASE`. No two callers get the same one.
 
-    The attempt is counted now rather than after sending, so that an event which kills its sender runs out as well.
+    The attempt is counted now, and its number tells one claim from the next one in `mark_failed`.
     """
     now = clock.now()
     ids = session.scalars(CLAIM, {"now": now, "lease_ends": now + LEASE, "limit": limit}).all()

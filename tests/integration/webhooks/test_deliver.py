@@ -3,7 +3,7 @@
 import json
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from easel.accounts.queries import create_account
 from easel.db.session import Database
 from easel.kit.clock import SettableClock
-from easel.kit.fetch import Fetcher
+from easel.kit.fetch import Fetched, Fetcher
 from easel.webhooks.deliver import LONGEST_WAIT, account_secret, deliver_due, wait_before
 from easel.webhooks.outbox import enqueue
 from easel.webhooks.tables import WebhookDelivery
@@ -212,3 +212,17 @@ class TestBadReceivers:
         id = write(receiver.url)
         deliver()
         assert stored(id).delivered_at is not None
+
+    def test_a_fault_of_ours_with_one_leaves_the_others_marked(
+        self, receiver: Receiver, write: Write, database: Database, clock: SettableClock, stored: Stored
+    ) -> None:
+        class Faulty(Fetcher):
+            def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Fetched:
+                if "trip" in url:
+                    raise RuntimeError("a fault of ours")
+                return super().post(url, headers, body)
+
+        trips, arrives = write(receiver.url + "/trip"), write(receiver.url)
+        assert deliver_due(database, clock, Faulty(allow_private=True), SECRET) == 2
+        assert stored(arrives).delivered_at is not None
+        assert stored(trips).last_error == "it could not be sent (RuntimeError)"
