@@ -46,6 +46,11 @@ class Subscription:
             self._messages.get_nowait()
         self._messages.put_nowait(message)
 
+    def wake(self) -> None:
+        """An empty message, so that a reader looks up."""
+        if not self._messages.full():
+            self._messages.put_nowait({})
+
     async def next(self, timeout: float) -> Message | None:
         """The next message, or None when `timeout` seconds pass without one."""
         try:
@@ -78,6 +83,8 @@ class NotificationHub:
         self._subscriptions: WeakSet[Subscription] = WeakSet()
         self._task: asyncio.Task[None] | None = None
         self.listening = asyncio.Event()
+        self.is_leaving = False
+        """The process is about to end: whoever waits should answer with what is known."""
 
     async def start(self) -> None:
         """Returns at once; `listening` is set while the connection stands."""
@@ -89,6 +96,12 @@ class NotificationHub:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
+
+    def let_go(self) -> None:
+        """Wake everybody who waits, because the process is about to end. To be called on the hub's event loop."""
+        self.is_leaving = True
+        for subscription in list(self._subscriptions):
+            subscription.wake()
 
     def subscribe(self, channel: str, **wanted: Any) -> Subscription:
         """Messages of `channel` that carry all of `wanted`, such as `generation=7`."""

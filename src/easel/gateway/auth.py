@@ -1,9 +1,29 @@
-"""Where a client may put its key."""
+"""Where a client may put its key, and what is done in its account's name."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from easel.accounts.keys import authenticate
+from easel.accounts.tables import Account
 from easel.domain.errors import NotAuthenticated
 from easel.gateway.incoming import Incoming
+from easel.gateway.services import Services
+
+Result = TypeVar("Result")
+
+
+async def as_account(services: Services, key: str, act: Callable[[Session, Account], Result]) -> Result:
+    """`act` in the name of the key's account, in one transaction, on a thread."""
+
+    def in_transaction() -> Result:
+        with services.database.transaction() as session:
+            return act(session, authenticate(session, services.clock, key))
+
+    return await run_in_threadpool(in_transaction)
 
 
 def key_of(request: Request, incoming: Incoming) -> str:

@@ -17,7 +17,7 @@ LONGEST_WAIT_SECONDS: Final = 20.0
 
 
 async def wait_until_finished(services: Services, account_id: int, generation_id: int) -> GenerationView:
-    """The generation once it is finished, or as it stands when the wait is over."""
+    """The generation once it is finished, or as it stands when the wait is over or the process about to end."""
 
     def look() -> GenerationView:
         with services.database.transaction() as session:
@@ -28,7 +28,7 @@ async def wait_until_finished(services: Services, account_id: int, generation_id
     # Subscribe first, look second: what happens between the two is in the queue.
     with services.hub.subscribe(GENERATIONS, generation=generation_id) as messages:
         view = await run_in_threadpool(look)
-        while not view.is_final and (left := deadline - now()) > 0:
+        while not view.is_final and not services.hub.is_leaving and (left := deadline - now()) > 0:
             message = await messages.next(timeout=min(left, LOOK_ANYWAY_SECONDS))
             if message is None or message.get("event") != "step":
                 view = await run_in_threadpool(look)

@@ -8,7 +8,7 @@ from shop import Shop
 
 from easel.accounts.keys import create_key
 from easel.accounts.queries import create_account
-from easel.gateway.dialects.modelslab.routes import FETCH
+from easel.gateway.dialects.modelslab.routes import FETCH, MODEL_LIST
 
 FETCH_ID = "/api/v6/images/fetch/{}"
 
@@ -98,9 +98,9 @@ def test_fetch_without_an_id(shop: Shop) -> None:
 
 
 def test_without_a_key(shop: Shop, subtests: pytest.Subtests) -> None:
-    for path in ("/api/v6/images/fetch/1", "/api/wallet_balance", "/api/v4/dreambooth/model_list"):
+    for path in (*FETCH, *MODEL_LIST, "/api/v6/images/fetch/1", "/api/wallet_balance"):
         with subtests.test(path):
-            answer = shop.client.post(path, json={})
+            answer = shop.client.post(path)
             assert (answer.status_code, answer.json()["message"]) == (401, "API key required")
 
 

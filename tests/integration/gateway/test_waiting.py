@@ -52,6 +52,18 @@ def test_a_picture_that_is_there_is_not_waited_for(shop: Shop, narrow: Services)
     assert time.monotonic() - started < 2
 
 
+def test_nobody_is_kept_waiting_by_a_process_that_ends(shop: Shop, narrow: Services) -> None:
+    generation_id = shop.submit().json()["id"]
+
+    async def wait_and_leave() -> GenerationView:
+        waiter = asyncio.create_task(wait_until_finished(narrow, shop.account_id, generation_id))
+        await asyncio.sleep(0.3)
+        narrow.hub.let_go()
+        return await asyncio.wait_for(waiter, 1.5)
+
+    assert not asyncio.run(wait_and_leave()).is_final
+
+
 def test_the_wait_has_an_end(shop: Shop, narrow: Services) -> None:
     generation_id = shop.submit().json()["id"]
     impatient = replace(narrow, wait_seconds=0.3)

@@ -20,7 +20,7 @@ from easel.domain.errors import NotAuthenticated, TooManyQueued
 from easel.domain.money import Micros
 from easel.domain.request import GenerationRequest
 from easel.domain.sampling import Sampler, Spacing
-from easel.gateway.dialects.modelslab import answers
+from easel.gateway.dialects.modelslab import answers, shapes
 from easel.gateway.dialects.modelslab.answers import Links
 from easel.gateway.errors import Refusal, UnreadableBody, refusal_of
 from easel.generations.queries import GenerationView
@@ -84,22 +84,23 @@ MODEL = Model(
 )
 
 ANSWERS: dict[str, tuple[Any, object]] = {
-    "success": (answers.Success, answers.success(DONE, LINKS)),
-    "success_changed": (answers.Success, answers.success(CHANGED, LINKS)),
-    "processing": (answers.Processing, answers.processing(QUEUED, LINKS)),
-    "processing_realtime": (answers.Processing, answers.processing(QUEUED, LINKS, realtime=True)),
-    "fetch_done": (answers.Fetched, answers.fetched(DONE, LINKS)),
-    "fetch_changed": (answers.Fetched, answers.fetched(CHANGED, LINKS)),
-    "fetch_processing": (answers.StillProcessing, answers.fetched(QUEUED, LINKS)),
-    "fetch_failed": (answers.Failed, answers.fetched(FAILED, LINKS)),
-    "fetch_cancelled": (answers.Failed, answers.fetched(CANCELLED, LINKS)),
-    "fetch_unknown": (answers.Failed, answers.not_found()),
-    "error": (answers.Error, answers.error(Refusal(400, "prompt is required"))),
-    "error_key": (answers.Error, answers.error(refusal_of(NotAuthenticated("Invalid API key")))),
-    "error_body": (answers.Error, answers.error(refusal_of(UnreadableBody("The body is no valid JSON.")))),
-    "error_queue": (answers.Error, answers.error(refusal_of(TooManyQueued(5, 30)))),
-    "error_unexpected": (answers.Error, answers.error(refusal_of(ZeroDivisionError("secret")))),
-    "model_list": (list[answers.ListedModel], [answers.listed(MODEL)]),
+    "success": (shapes.Success, answers.success(DONE, LINKS)),
+    "success_changed": (shapes.Success, answers.success(CHANGED, LINKS)),
+    "processing": (shapes.Processing, answers.processing(QUEUED, LINKS)),
+    "processing_realtime": (shapes.Processing, answers.processing(QUEUED, LINKS, realtime=True)),
+    "fetch_done": (shapes.Fetched, answers.fetched(DONE, LINKS)),
+    "fetch_changed": (shapes.Fetched, answers.fetched(CHANGED, LINKS)),
+    "fetch_processing": (shapes.StillProcessing, answers.fetched(QUEUED, LINKS)),
+    "fetch_failed": (shapes.Failed, answers.fetched(FAILED, LINKS)),
+    "fetch_cancelled": (shapes.Failed, answers.fetched(CANCELLED, LINKS)),
+    "fetch_unknown": (shapes.Failed, answers.not_found()),
+    "error": (shapes.Error, answers.error(Refusal(400, "prompt is required"))),
+    "error_key": (shapes.Error, answers.error(refusal_of(NotAuthenticated("Invalid API key")))),
+    "error_body": (shapes.Error, answers.error(refusal_of(UnreadableBody("The body is no valid JSON.")))),
+    "error_queue": (shapes.Error, answers.error(refusal_of(TooManyQueued(5, 30)))),
+    "error_unexpected": (shapes.Error, answers.error(refusal_of(ZeroDivisionError("secret")))),
+    "wallet_balance": (shapes.WalletBalance, answers.wallet_balance(Micros(43_600_000))),
+    "model_list": (list[shapes.ListedModel], [answers.listed(MODEL)]),
 }
 
 

@@ -1,19 +1,24 @@
-"""Every shape that is answered, with its keys in the order in which the original sends them.
-
-`message` and `messege` are one text in two spellings, because clients read either. Numbers are numbers, switches are
-yes or no, and `output` of a request that is not done is empty: clients take a filled one for the end.
-"""
+"""From a generation, or a refusal, to what is answered about it."""
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final, Literal, NotRequired
-
-from typing_extensions import TypedDict  # pydantic cannot describe typing.TypedDict before Python 3.12
+from typing import Any, Final
 
 from easel.artifacts.links import LinkSigner
 from easel.catalogue.tables import Model
+from easel.domain.money import Micros, dollars
 from easel.domain.sampling import Spacing
 from easel.gateway.dialects.modelslab.schedulers import is_stochastic_sampler, wire_name
+from easel.gateway.dialects.modelslab.shapes import (
+    Error,
+    Failed,
+    Fetched,
+    ListedModel,
+    Processing,
+    StillProcessing,
+    Success,
+    WalletBalance,
+)
 from easel.gateway.errors import Refusal
 from easel.gateway.files import AS_TEXT
 from easel.generations.queries import GenerationView
@@ -33,97 +38,6 @@ HINTS: Final = (
     "3. Make sure your JSON does not have error, use jsonlint to validate json array."
 )
 KEY_HINT: Final = " 4. Make sure you have valid API key."
-
-
-class Success(TypedDict):
-    status: Literal["success"]
-    generationTime: float
-    id: int
-    output: list[str]
-    proxy_links: list[str]
-    nsfw_content_detected: bool
-    webhook_status: str
-    meta: dict[str, Any]
-    tip: str
-    warning: NotRequired[str]
-
-
-class Processing(TypedDict):
-    status: Literal["processing"]
-    tip: str
-    tip_1: str
-    eta: float
-    messege: str
-    message: str
-    webhook_status: str
-    fetch_result: str
-    id: int
-    output: list[str]
-    meta: dict[str, Any]
-    future_links: list[str]
-    proxy_links: NotRequired[list[str]]
-    warning: NotRequired[str]
-
-
-class Fetched(TypedDict):
-    status: Literal["success"]
-    id: int
-    output: list[str]
-    proxy_links: list[str]
-    generationTime: float
-    meta: dict[str, Any]
-    tip: str
-    warning: NotRequired[str]
-
-
-class StillProcessing(TypedDict):
-    status: Literal["processing"]
-    messege: str
-    message: str
-    output: list[str]
-    tip: str
-    id: int
-    eta: float
-    fetch_result: str
-
-
-class Failed(TypedDict):
-    """Without pictures: unknown, failed or cancelled. `tip` says which and what may be done."""
-
-    status: Literal["failed"]
-    id: str
-    message: str
-    messege: str
-    output: str
-    tip: str
-
-
-class Error(TypedDict):
-    status: Literal["error"]
-    message: str
-    messege: str
-    tip: NotRequired[str]
-    retry_after: NotRequired[int]
-
-
-class Balance(TypedDict):
-    balance: float
-    currency: Literal["USD"]
-
-
-class WalletBalance(TypedDict):
-    status: Literal["success"]
-    data: Balance
-
-
-class ListedModel(TypedDict):
-    model_id: str
-    status: Literal["model_ready", "not_installed"]
-    created_at: str | None
-    instance_prompt: str | None
-    model_name: str
-    description: str
-    screenshots: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +155,10 @@ def listed(model: Model) -> ListedModel:
         "description": model.summary,
         "screenshots": "",
     }
+
+
+def wallet_balance(available: Micros) -> WalletBalance:
+    return {"status": "success", "data": {"balance": float(dollars(available)), "currency": "USD"}}
 
 
 def failed(view: GenerationView) -> Failed:

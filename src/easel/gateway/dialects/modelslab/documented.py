@@ -8,7 +8,8 @@ from typing import Any, Final, TypeAlias
 
 from pydantic import BaseModel
 
-from easel.gateway.dialects.modelslab.answers import (
+from easel.gateway.dialects.modelslab.schemas import Asked, Fetch, Text2Img
+from easel.gateway.dialects.modelslab.shapes import (
     Error,
     Failed,
     Fetched,
@@ -18,7 +19,6 @@ from easel.gateway.dialects.modelslab.answers import (
     Success,
     WalletBalance,
 )
-from easel.gateway.dialects.modelslab.schemas import Asked, Fetch, Text2Img
 
 About: TypeAlias = Mapping[str, Any]
 

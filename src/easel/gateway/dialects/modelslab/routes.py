@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fastapi import APIRouter
-from starlette.concurrency import run_in_threadpool
+from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from easel.accounts.keys import authenticate
+from easel.accounts.tables import Account
 from easel.billing import wallets
 from easel.catalogue.queries import list_models
 from easel.domain.errors import NotFound
-from easel.domain.money import dollars
-from easel.gateway.auth import key_of
+from easel.gateway.auth import as_account, key_of
 from easel.gateway.dialects.modelslab import answers, documented
-from easel.gateway.dialects.modelslab.answers import Links, ListedModel, WalletBalance
+from easel.gateway.dialects.modelslab.answers import Links
 from easel.gateway.dialects.modelslab.documented import About
 from easel.gateway.dialects.modelslab.schemas import Fetch
-from easel.gateway.dialects.modelslab.text2img import place
+from easel.gateway.dialects.modelslab.shapes import ListedModel, WalletBalance
+from easel.gateway.dialects.modelslab.text2img import Reading, place
 from easel.gateway.errors import Refusal
 from easel.gateway.incoming import read_incoming
 from easel.gateway.services import Services
@@ -84,13 +84,13 @@ def answer_error(request: Request, refusal: Refusal) -> Response:
 
 def _text2img(services: Services, family: Family) -> Handler:
     async def text2img(request: Request) -> Response:
-        incoming = await read_incoming(request)
-        key, base_url = key_of(request, incoming), _base_url(services, request)
+        incoming, base_url = await read_incoming(request), _base_url(services, request)
 
-        def order() -> GenerationView:
-            return place(services, key, incoming.fields, base_url, chooses_model=family.chooses_model)
+        def order(session: Session, account: Account) -> GenerationView:
+            reading = Reading.of(incoming.fields, services.default_model, chooses_model=family.chooses_model)
+            return place(session, services.clock, account, reading, base_url)
 
-        view = await run_in_threadpool(order)
+        view = await as_account(services, key_of(request, incoming), order)
         if not view.details["instant_response"]:
             view = await wait_until_finished(services, view.account_id, view.id)
         links = Links(base_url, family.fetch, services.links)
@@ -113,13 +113,11 @@ def _fetch(services: Services, path: str) -> Handler:
         key = key_of(request, incoming)
         wanted = request.path_params.get("id") or Fetch.read(incoming.fields).request_id
 
-        def look() -> GenerationView:
-            with services.database.transaction() as session:
-                account = authenticate(session, services.clock, key)
-                return get_view(session, services.clock, account.id, _id(wanted))
+        def look(session: Session, account: Account) -> GenerationView:
+            return get_view(session, services.clock, account.id, _id(wanted))
 
         try:
-            view = await run_in_threadpool(look)
+            view = await as_account(services, key, look)
         except NotFound:
             return JSONResponse(answers.not_found())
         return JSONResponse(answers.fetched(view, Links(_base_url(services, request), path, services.links)))
@@ -129,29 +127,20 @@ def _fetch(services: Services, path: str) -> Handler:
 
 def _model_list(services: Services) -> Handler:
     async def model_list(request: Request) -> Response:
-        key = key_of(request, await read_incoming(request))
+        def look(session: Session, _: Account) -> list[ListedModel]:
+            return [answers.listed(model) for model in list_models(session)]
 
-        def look() -> list[ListedModel]:
-            with services.database.transaction() as session:
-                authenticate(session, services.clock, key)
-                return [answers.listed(model) for model in list_models(session)]
-
-        return JSONResponse(await run_in_threadpool(look))
+        return JSONResponse(await as_account(services, key_of(request, await read_incoming(request)), look))
 
     return model_list
 
 
 def _wallet_balance(services: Services) -> Handler:
     async def wallet_balance(request: Request) -> Response:
-        key = key_of(request, await read_incoming(request))
+        def look(session: Session, account: Account) -> WalletBalance:
+            return answers.wallet_balance(wallets.balance(session, account.id))
 
-        def look() -> WalletBalance:
-            with services.database.transaction() as session:
-                account = authenticate(session, services.clock, key)
-                balance = float(dollars(wallets.balance(session, account.id)))
-                return {"status": "success", "data": {"balance": balance, "currency": "USD"}}
-
-        return JSONResponse(await run_in_threadpool(look))
+        return JSONResponse(await as_account(services, key_of(request, await read_incoming(request)), look))
 
     return wallet_balance
 

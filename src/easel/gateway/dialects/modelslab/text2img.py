@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Any, Self
 
-from easel.accounts.keys import authenticate
+from sqlalchemy.orm import Session
+
+from easel.accounts.tables import Account
 from easel.domain.errors import InvalidRequest
 from easel.domain.request import GenerationDraft
 from easel.domain.sampling import Spacing
@@ -12,9 +14,9 @@ from easel.gateway.dialects.modelslab.schedulers import choose, is_stochastic
 from easel.gateway.dialects.modelslab.schemas import Text2Img
 from easel.gateway.dialects.modelslab.unserved import Unserved
 from easel.gateway.incoming import Fields
-from easel.gateway.services import Services
 from easel.generations.queries import GenerationView, get_view
 from easel.generations.submit import submit
+from easel.kit.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,24 +61,21 @@ class Reading:
         return cls(asked, further, draft, [chosen.warning, *warnings] if chosen.warning else warnings)
 
 
-def place(services: Services, key: str, fields: Fields, base_url: str, *, chooses_model: bool) -> GenerationView:
-    """One transaction: who asks, what is asked, the order."""
-    with services.database.transaction() as session:
-        account = authenticate(session, services.clock, key)
-        reading = Reading.of(fields, services.default_model, chooses_model=chooses_model)
-        unserved.refuse_what_changes_the_picture(session, reading.unserved)
-        generation = submit(
-            session,
-            services.clock,
-            account,
-            reading.draft,
-            base_url=base_url,
-            webhook=reading.asked.webhook,
-            track_id=reading.asked.track_id,
-            temporary=reading.asked.temp,
-            details=reading.details,
-        )
-        return get_view(session, services.clock, account.id, generation.id)
+def place(session: Session, clock: Clock, account: Account, reading: Reading, base_url: str) -> GenerationView:
+    """The order, written and seen. Raises what `submit` raises."""
+    unserved.refuse_what_changes_the_picture(session, reading.unserved)
+    generation = submit(
+        session,
+        clock,
+        account,
+        reading.draft,
+        base_url=base_url,
+        webhook=reading.asked.webhook,
+        track_id=reading.asked.track_id,
+        temporary=reading.asked.temp,
+        details=reading.details,
+    )
+    return get_view(session, clock, account.id, generation.id)
 
 
 def _spacing(karras: bool | None) -> Spacing | None:
