@@ -9,6 +9,19 @@ class Sampler(StrEnum):
     DDIM = "ddim"
     EULER = "euler"
     DPMPP_2M = "dpmpp_2m"
+    EULER_ANCESTRAL = "euler_ancestral"
+    HEUN = "heun"
+    KDPM2 = "kdpm2"
+    KDPM2_ANCESTRAL = "kdpm2_ancestral"
+    UNIPC = "unipc"
+    DEIS = "deis"
+    LMS = "lms"
+    DDPM = "ddpm"
+    DPMPP_2M_SDE = "dpmpp_2m_sde"
+    DPMPP_2S = "dpmpp_2s"
+    LCM = "lcm"
+    PNDM = "pndm"
+    IPNDM = "ipndm"
 
 
 class Spacing(StrEnum):
@@ -16,3 +29,6 @@ class Spacing(StrEnum):
 
     MODEL = "model"
     KARRAS = "karras"
+    EXPONENTIAL = "exponential"
+    BETA = "beta"
+    SGM_UNIFORM = "sgm_uniform"

@@ -72,7 +72,8 @@ class Engine:
         if request.id in self._scheduler:
             raise ValueError(f"picture {request.id} is already in flight")
         check(request)
-        self._scheduler.add(Trajectory(request, self._runner.plan(request)))
+        plan = self._runner.plan(request)
+        self._scheduler.add(Trajectory(request, plan, notes=list(plan.notes)))
 
     def cancel(self, id: str) -> None:
         """Drop the picture; no event follows. No harm if it is not here any more."""

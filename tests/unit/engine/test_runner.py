@@ -36,7 +36,7 @@ class Watched(TorchRunner):
 
 def draw(drain, *requests, deterministic: bool = True) -> tuple[Watched, dict[str, Finished | Failed]]:
     runner = Watched()
-    engine = Engine(runner, deterministic=deterministic)
+    engine = Engine(runner, max_rows=64, deterministic=deterministic)
     for request in requests:
         engine.add(request)
     return runner, drain(engine)
@@ -106,16 +106,16 @@ def test_deterministic_pictures_are_the_same_bit_for_bit_whoever_the_neighbours(
 def test_pictures_that_share_calls_differ_from_solo_ones_by_kernels_last_bits_only(
     make_picture, drain, checkpoint
 ) -> None:
+    """All samplers, with and without guidance, in one batch: another row count may change a kernel's last bits."""
     requests = [
         make_picture(
-            f"{sampler}-{guidance}", checkpoint=checkpoint, sampler=sampler, guidance=guidance, steps=6, seed=number
+            str(sampler), checkpoint=checkpoint, sampler=sampler, seed=number, steps=3, guidance=1.0 + number % 3
         )
         for number, sampler in enumerate(Sampler)
-        for guidance in (1.0, 5.0)
     ]
-    together, ended = draw(drain, *requests[:5], deterministic=False)
-    assert together.calls == 6
-    for request in requests[:5]:
+    together, ended = draw(drain, *requests, deterministic=False)
+    assert together.calls == 5
+    for request in requests:
         _, solo = draw(drain, request)
         difference = np.abs(ended[request.id].image.astype(int) - solo[request.id].image).max()
         assert difference <= 2, request.id
@@ -131,10 +131,13 @@ def test_a_request_drawn_again_after_others_is_the_same(make_picture, drain, che
     assert torch.equal(runner.latents["first"], runner.latents["again"])
 
 
-@pytest.mark.parametrize("sampler", list(Sampler))
-@pytest.mark.parametrize("spacing", list(Spacing))
-def test_every_sampler_and_spacing_draws(make_picture, drain, checkpoint, sampler, spacing) -> None:
-    _, ended = draw(drain, make_picture(checkpoint=checkpoint, sampler=sampler, spacing=spacing, width=72, height=40))
+@pytest.mark.parametrize(
+    ("sampler", "spacing"),
+    [*((sampler, Spacing.MODEL) for sampler in Sampler), *((Sampler.EULER, spacing) for spacing in Spacing)],
+)
+def test_every_sampler_and_every_spacing_draws(make_picture, drain, checkpoint, sampler, spacing) -> None:
+    request = make_picture(checkpoint=checkpoint, sampler=sampler, spacing=spacing, width=72, height=40, steps=3)
+    _, ended = draw(drain, request)
     assert isinstance(ended["a"], Finished)
     assert ended["a"].image.shape == (40, 72, 3)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from easel.domain.sampling import Sampler, Spacing
-from easel.engine.samplers import ddim, dpmpp_2m, euler
+from easel.engine.samplers import ddim, ddpm, dpmpp, euler, euler_ancestral, heun, kdpm2, lcm, multistep, pndm, unipc
 from easel.engine.samplers.schedule import NoiseSchedule
 from easel.engine.samplers.table import Plan, Step
 
@@ -13,7 +13,20 @@ __all__ = ["SAMPLERS", "NoiseSchedule", "Plan", "Step", "plan"]
 SAMPLERS: Final[Mapping[Sampler, Callable[[NoiseSchedule, int, Spacing], Plan]]] = {
     Sampler.DDIM: ddim.plan,
     Sampler.EULER: euler.plan,
-    Sampler.DPMPP_2M: dpmpp_2m.plan,
+    Sampler.DPMPP_2M: dpmpp.plan,
+    Sampler.EULER_ANCESTRAL: euler_ancestral.plan,
+    Sampler.HEUN: heun.plan,
+    Sampler.KDPM2: kdpm2.plan,
+    Sampler.KDPM2_ANCESTRAL: kdpm2.plan_ancestral,
+    Sampler.UNIPC: unipc.plan,
+    Sampler.DEIS: multistep.plan_deis,
+    Sampler.LMS: multistep.plan_lms,
+    Sampler.DDPM: ddpm.plan,
+    Sampler.DPMPP_2M_SDE: dpmpp.plan_sde,
+    Sampler.DPMPP_2S: dpmpp.plan_2s,
+    Sampler.LCM: lcm.plan,
+    Sampler.PNDM: pndm.plan,
+    Sampler.IPNDM: multistep.plan_ipndm,
 }
 
 

@@ -10,8 +10,11 @@ from easel.engine.samplers.table import Plan, first_order
 
 
 def plan(schedule: NoiseSchedule, steps: int, spacing: Spacing) -> Plan:
-    """As diffusers' DDIMScheduler, which has no Karras spacing: asked for it, the steps stand where Euler's would."""
-    if spacing is Spacing.KARRAS:
+    """As diffusers' DDIMScheduler, on steps of the training schedule.
+
+    It has those alone: asked for others, the steps stand where Euler's would, whose rule is the same.
+    """
+    if spacing is not Spacing.MODEL:
         return euler.plan(schedule, steps, spacing)
     way = schedule.timestep_spacing or "leading"
     starts = np.round(timesteps(schedule.length, steps, way, schedule.steps_offset))
@@ -27,5 +30,5 @@ def plan(schedule: NoiseSchedule, steps: int, spacing: Spacing) -> Plan:
 
 def _node(schedule: NoiseSchedule, timestep: int) -> Node:
     if timestep < 0:
-        return CLEAN if schedule.ends_clean else node_at_alpha_bar(0, float(schedule.alpha_bars[0]))
+        return CLEAN if schedule.ends_clean in (True, None) else node_at_alpha_bar(0, float(schedule.alpha_bars[0]))
     return node_at_alpha_bar(timestep, float(schedule.alpha_bars[timestep]))

@@ -59,7 +59,7 @@ def node_at_alpha_bar(timestep: float, alpha_bar: float) -> Node:
 class NoiseSchedule:
     """alpha_bar of every training step, and the habits that the file asks for.
 
-    `timestep_spacing` is None when the file leaves it to the sampler. The file's `clip_sample` is not followed: it is
+    None is what the file leaves to the sampler. The file's `clip_sample` is not followed: it is
     for pixels, and diffusers' own Stable Diffusion pipelines switch it off as well.
     """
 
@@ -68,8 +68,8 @@ class NoiseSchedule:
     timestep_spacing: str | None
     steps_offset: int
     karras: bool
-    ends_clean: bool
-    """DDIM's last step goes to alpha_bar 1; otherwise to that of training step 0 (`set_alpha_to_one`)."""
+    ends_clean: bool | None
+    """Whether a last step beyond training step 0 goes to alpha_bar 1 or to that of step 0 (`set_alpha_to_one`)."""
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
@@ -90,7 +90,7 @@ class NoiseSchedule:
             timestep_spacing=spacing,
             steps_offset=int(config.get("steps_offset", 0)),
             karras=bool(config.get("use_karras_sigmas", False)),
-            ends_clean=bool(config.get("set_alpha_to_one", True)),
+            ends_clean=config.get("set_alpha_to_one"),
         )
 
     @property

@@ -3,10 +3,12 @@
 diffusers knows two habits, and a sampler follows the one that its diffusers class has:
 
 - `within`: n steps over the whole schedule, noise levels interpolated between training steps (Euler and its kin);
-  Karras levels run between the first and the last of those.
-- `before_end`: the first n of n + 1 steps, on whole training steps (the multistep solvers); Karras levels run over the
-  whole schedule, and what the network is told is rounded.
+  Karras and other levels run between the first and the last of those.
+- `before_end`: the first n of n + 1 steps, on whole training steps (the multistep solvers); Karras and other levels
+  run over the whole schedule, and what the network is told is a whole training step.
 """
+
+import math
 
 import numpy as np
 
@@ -16,10 +18,13 @@ from easel.engine.samplers.schedule import Floats, Node, NoiseSchedule, node_at_
 RHO = 7.0
 """Karras et al., arXiv:2206.00364, section 5: steps are shortened near the picture."""
 
+BETA = 0.6
+"""Both parameters of the distribution of "Beta Sampling is All You Need" (arXiv:2407.12173)."""
 
-def timesteps(length: int, steps: int, spacing: str, offset: int) -> Floats:
+
+def timesteps(length: int, steps: int, way: str, offset: int) -> Floats:
     """`steps` training steps, falling, as table 2 of arXiv:2305.08891 names the three ways."""
-    match spacing:
+    match way:
         case "linspace":
             return np.linspace(0, length - 1, steps)[::-1]
         case "leading":
@@ -30,27 +35,52 @@ def timesteps(length: int, steps: int, spacing: str, offset: int) -> Floats:
 
 def within(schedule: NoiseSchedule, steps: int, spacing: Spacing) -> list[Node]:
     """`steps` points, falling in noise, as Euler places them."""
-    at = timesteps(schedule.length, steps, schedule.timestep_spacing or "linspace", schedule.steps_offset)
+    at = timesteps(schedule.length, steps, _way(schedule, spacing) or "linspace", schedule.steps_offset)
     levels = schedule.levels()
     chosen = np.interp(at, np.arange(schedule.length), levels)
-    if _is_karras(schedule, spacing):
-        chosen = karras(float(chosen[-1]), float(chosen[0]), steps)
+    between = _between(schedule, spacing, float(chosen[-1]), float(chosen[0]), steps)
+    if between is not None:
+        chosen = between
         at = timestep_of(chosen, levels)
     return _nodes(at, chosen)
 
 
-def before_end(schedule: NoiseSchedule, steps: int, spacing: Spacing) -> list[Node]:
-    """`steps` points, falling in noise, as DPM-Solver++ places them: a last one would stand at training step 0."""
+def before_end(schedule: NoiseSchedule, steps: int, spacing: Spacing, *, way: str | None = None) -> list[Node]:
+    """`steps` points, falling in noise, as DPM-Solver++ places them: one more would stand at training step 0.
+
+    `way` is for a solver that does not follow the checkpoint's file.
+    """
     levels = schedule.levels()
-    if _is_karras(schedule, spacing):
-        chosen = karras(float(levels[0]), float(levels[-1]), steps)
-        return _nodes(np.round(timestep_of(chosen, levels)), chosen)
-    way = schedule.timestep_spacing or "linspace"
+    between = _between(schedule, spacing, float(levels[0]), float(levels[-1]), steps)
+    if between is not None:
+        at = timestep_of(between, levels)
+        return _nodes(np.round(at) if is_karras(schedule, spacing) else np.floor(at), between)
+    way = way or _way(schedule, spacing) or "linspace"
     if way == "trailing":
         at = timesteps(schedule.length, steps, way, 0)
     else:
         at = np.round(timesteps(schedule.length, steps + 1, way, schedule.steps_offset))[:-1]
     return _nodes(at, np.interp(at, np.arange(schedule.length), levels))
+
+
+def is_karras(schedule: NoiseSchedule, spacing: Spacing) -> bool:
+    return spacing is Spacing.KARRAS or (spacing is Spacing.MODEL and schedule.karras)
+
+
+def _way(schedule: NoiseSchedule, spacing: Spacing) -> str | None:
+    """The spacing in training steps; None where it is the sampler's to say. SGM's uniform steps are trailing ones."""
+    return "trailing" if spacing is Spacing.SGM_UNIFORM else schedule.timestep_spacing
+
+
+def _between(schedule: NoiseSchedule, spacing: Spacing, lowest: float, highest: float, steps: int) -> Floats | None:
+    """Noise levels from `highest` down to `lowest`; None for a spacing in training steps."""
+    if is_karras(schedule, spacing):
+        return karras(lowest, highest, steps)
+    if spacing is Spacing.EXPONENTIAL:
+        return np.exp(np.linspace(math.log(highest), math.log(lowest), steps))
+    if spacing is Spacing.BETA:
+        return lowest + beta_quantiles(1 - np.linspace(0, 1, steps)) * (highest - lowest)
+    return None
 
 
 def karras(lowest: float, highest: float, steps: int) -> Floats:
@@ -59,13 +89,20 @@ def karras(lowest: float, highest: float, steps: int) -> Floats:
     return (highest ** (1 / RHO) + ramp * (lowest ** (1 / RHO) - highest ** (1 / RHO))) ** RHO
 
 
+def beta_quantiles(shares: Floats) -> Floats:
+    """Where the beta distribution (0.6, 0.6) has each of `shares` below it.
+
+    With t = sin(angle)**2 the density 2 (sin cos)**(2 BETA - 1) has no pole, so a fine sum will do.
+    """
+    angles = np.linspace(0, math.pi / 2, 200_001)
+    middles = (angles[1:] + angles[:-1]) / 2
+    below = np.concatenate([[0.0], np.cumsum((np.sin(middles) * np.cos(middles)) ** (2 * BETA - 1))])
+    return np.sin(np.interp(shares, below / below[-1], angles)) ** 2
+
+
 def timestep_of(chosen: Floats, levels: Floats) -> Floats:
     """The training step, fractional, at which each noise level is met: linear in the level's logarithm."""
     return np.interp(np.log(chosen), np.log(levels), np.arange(len(levels)))
-
-
-def _is_karras(schedule: NoiseSchedule, spacing: Spacing) -> bool:
-    return spacing is Spacing.KARRAS or schedule.karras
 
 
 def _nodes(at: Floats, levels: Floats) -> list[Node]:

@@ -17,8 +17,8 @@ How each solver fits (s = sigma / alpha, the noise level that k-diffusion counts
     DDIM, Euler       x' = (sigma'/sigma) x + (alpha' - alpha sigma'/sigma) x0: one rule, steps in other places
     Euler ancestral, DDPM, LCM       the same towards a smaller sigma', and noise
     DPM++ 2M and its SDE             and the last x0
-    LMS, PLMS, iPNDM, DEIS           predictions of the noise, up to four of them
-    Heun, KDPM2       two calls a step: the first keeps x, the second starts again from what was kept
+    LMS, PNDM, iPNDM, DEIS           predictions of the noise, up to four of them
+    Heun, KDPM2, DPM++ 2S            two calls a step: the first keeps x, the second starts again from what was kept
     UniPC             the corrected latents are linear in x' and in the predictions that made x', so that to correct
                       the last step and to predict the next is one rule with one prediction more
     DPM++ SDE         two calls a step; the noise that both share is linear in x', in what was kept and in p
@@ -49,6 +49,7 @@ class Step:
     """Weights of the predictions, newest first."""
     kept: float = 0.0
     noise: float = 0.0
+    """Where this is not zero, one draw is made from the picture's generator."""
     keeps: bool = False
 
 
@@ -58,6 +59,8 @@ class Plan:
 
     noise: float
     steps: tuple[Step, ...]
+    notes: tuple[str, ...] = ()
+    """Sentences about what was planned otherwise than asked."""
 
     @property
     def history(self) -> int:
@@ -76,7 +79,18 @@ def x0_from(prediction: Prediction, at: Node) -> FromNetwork:
             return FromNetwork(0.0, 1.0)
 
 
-def first_order(prediction: Prediction, at: Node, to: Node) -> Step:
+def noise_from(prediction: Prediction, at: Node) -> FromNetwork:
+    """The noise eps from the same network."""
+    match prediction:
+        case Prediction.EPSILON:
+            return FromNetwork(0.0, 1.0)
+        case Prediction.V:
+            return FromNetwork(at.sigma, at.alpha)
+        case Prediction.SAMPLE:
+            return FromNetwork(1 / at.sigma, -at.alpha / at.sigma)
+
+
+def first_order(prediction: Prediction, at: Node, to: Node, *, keeps: bool = False) -> Step:
     """Straight on along the probability-flow ODE: DDIM with eta 0 (arXiv:2010.02502, eq. 12), Euler's step in s."""
     ratio = to.sigma / at.sigma
     return Step(
@@ -84,4 +98,20 @@ def first_order(prediction: Prediction, at: Node, to: Node) -> Step:
         prediction=x0_from(prediction, at),
         keep=ratio,
         predictions=(to.alpha - at.alpha * ratio,),
+        keeps=keeps,
+    )
+
+
+def ancestral(prediction: Prediction, at: Node, to: Node) -> Step:
+    """Sample the posterior of `to` given `at` and x0: DDPM (arXiv:2006.11239, eq. 7), Euler ancestral in s.
+
+    In s: go straight to s'**2 / s, then add noise until the level is s'.
+    """
+    shrink = (to.level * at.alpha / at.sigma) ** 2
+    return Step(
+        timestep=at.timestep,
+        prediction=x0_from(prediction, at),
+        keep=to.level**2 * at.alpha * to.alpha / at.sigma**2,
+        predictions=(to.alpha * (1 - shrink),),
+        noise=to.sigma * max(0.0, 1 - shrink) ** 0.5,
     )
