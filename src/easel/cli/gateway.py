@@ -1,5 +1,6 @@
 """`easel gateway`: one HTTP process. Never imports torch."""
 
+import socket
 from typing import Annotated
 
 import uvicorn
@@ -33,7 +34,7 @@ def gateway(*, supervised: Annotated[bool, Parameter(show=False)] = False) -> No
             secret=installation.secret,
         )
         # No access log: its lines would carry keys that clients put into the query string.
-        uvicorn.run(
+        config = uvicorn.Config(
             create_app(services),
             host=settings.host,
             port=settings.port,
@@ -42,3 +43,16 @@ def gateway(*, supervised: Annotated[bool, Parameter(show=False)] = False) -> No
             server_header=False,
             timeout_graceful_shutdown=5,
         )
+        LeavingServer(config, services.hub).run()
+
+
+class LeavingServer(uvicorn.Server):
+    """Tells those who wait for pictures that it is leaving: they are answered `processing` rather than cut off."""
+
+    def __init__(self, config: uvicorn.Config, hub: NotificationHub) -> None:
+        super().__init__(config)
+        self._hub = hub
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._hub.let_go()
+        await super().shutdown(sockets)
