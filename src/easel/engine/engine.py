@@ -156,7 +156,11 @@ class Engine:
             return self._fail(picture, refusal.message)
         except Exception as error:
             log.exception("picture %s failed at call %d", picture.id, picture.done)
-            return self._fail(picture, f"The picture could not be drawn: {type(error).__name__}. Please try again.")
+            return self._fail(
+                picture,
+                f"An error inside the engine ({type(error).__name__}) ended the picture: try again, "
+                "or ask the operator, whose log has the details.",
+            )
         return None
 
     def _fail(self, picture: Trajectory, sentence: str) -> Failed:

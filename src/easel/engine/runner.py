@@ -87,7 +87,7 @@ class TorchRunner:
         noise = torch.randn(family.latent_shape(request.width, request.height), generator=generator)
         self._canvases[request.id] = Canvas(
             latents=(noise * picture.plan.noise).to(self._device),
-            conditioning={text: encoded[name].states for name, text in texts.items()},
+            conditioning={text: encoded[name] for name, text in texts.items()},
             generator=generator,
             history=picture.plan.history,
         )
@@ -111,7 +111,7 @@ class TorchRunner:
         answers = family.predict(
             latents[[row.picture for row in rows]],
             torch.tensor(timesteps, dtype=torch.float32).to(self._device),
-            torch.stack([canvases[row.picture].conditioning[row.text] for row in rows]),
+            [canvases[row.picture].conditioning[row.text] for row in rows],
         )
         self.calls += 1
         count = len(canvases)

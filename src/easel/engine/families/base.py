@@ -1,21 +1,28 @@
 """What a family offers the runner once its weights are in memory."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
 
+NOTHING = torch.zeros(0)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Conditioning:
-    """A text as the network reads it: tokens x width. `cut` is the end of the text that did not fit, if any."""
+    """A text as a network reads it. Several texts' tensors stack, whatever the texts."""
 
     states: torch.Tensor
-    cut: str | None
+    """tokens x width."""
+    pooled: torch.Tensor = field(default=NOTHING)
+    """width: the text as a whole, for a family whose network asks for it."""
+    cut: str | None = None
+    """The end of the text that did not fit."""
 
     @property
     def bytes(self) -> int:
-        return self.states.nbytes
+        return self.states.nbytes + self.pooled.nbytes
 
 
 class LoadedFamily(Protocol):
@@ -34,8 +41,10 @@ class LoadedFamily(Protocol):
         """One text, alone: what it becomes must not depend on what else is encoded."""
         ...
 
-    def predict(self, latents: torch.Tensor, timesteps: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
-        """The network call. rows x channels x h x w, rows, rows x tokens x width -> rows x channels x h x w."""
+    def predict(
+        self, latents: torch.Tensor, timesteps: torch.Tensor, conditionings: Sequence[Conditioning]
+    ) -> torch.Tensor:
+        """The network call, one conditioning a row. rows x channels x h x w, rows -> rows x channels x h x w."""
         ...
 
     def decode(self, latents: torch.Tensor) -> torch.Tensor:

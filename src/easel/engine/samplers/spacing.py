@@ -9,6 +9,7 @@ diffusers knows two habits, and a sampler follows the one that its diffusers cla
 """
 
 import math
+from functools import cache
 
 import numpy as np
 
@@ -94,10 +95,16 @@ def beta_quantiles(shares: Floats) -> Floats:
 
     With t = sin(angle)**2 the density 2 (sin cos)**(2 BETA - 1) has no pole, so a fine sum will do.
     """
+    angles, below = _beta_sum()
+    return np.sin(np.interp(shares, below, angles)) ** 2
+
+
+@cache
+def _beta_sum() -> tuple[Floats, Floats]:
     angles = np.linspace(0, math.pi / 2, 200_001)
     middles = (angles[1:] + angles[:-1]) / 2
     below = np.concatenate([[0.0], np.cumsum((np.sin(middles) * np.cos(middles)) ** (2 * BETA - 1))])
-    return np.sin(np.interp(shares, below / below[-1], angles)) ** 2
+    return angles, below / below[-1]
 
 
 def timestep_of(chosen: Floats, levels: Floats) -> Floats:

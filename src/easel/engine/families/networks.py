@@ -1,0 +1,109 @@
+"""The networks that families are made of: a text encoder with its tokenizer, a U-Net, an autoencoder."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from transformers import CLIPTokenizer
+from transformers.utils import logging as transformers_logging
+
+from easel.domain.errors import InvalidRequest
+from easel.engine.families.folder import read_settings, unreadable, weights_variant
+
+
+def load_network(kind: type[Any], folder: Path, part: str, device: torch.device, dtype: torch.dtype) -> Any:
+    """One network of a folder in diffusers' layout. Raises InvalidRequest, with a sentence, when it cannot be used."""
+    read_settings(folder, f"{part}/config.json")
+    variant = weights_variant(folder, part)
+    transformers_logging.disable_progress_bar()
+    try:
+        network = kind.from_pretrained(
+            folder / part, variant=variant, use_safetensors=True, local_files_only=True, torch_dtype=dtype
+        )
+    except Exception as error:  # whatever a damaged file makes two libraries raise
+        raise unreadable(folder / part, error) from error
+    return network.to(device).eval().requires_grad_(False)
+
+
+def load_unet(folder: Path, device: torch.device, dtype: torch.dtype) -> UNet2DConditionModel:
+    """Raises InvalidRequest for a network that does not go from text and noise alone to a picture."""
+    drawn = read_settings(folder, "unet/config.json").get("in_channels")
+    coded = read_settings(folder, "vae/config.json").get("latent_channels")
+    if drawn != coded:
+        raise InvalidRequest(
+            "model_id",
+            f"The network in {folder} takes {drawn} channels and its autoencoder makes {coded}: it is not a "
+            "text-to-image checkpoint.",
+        )
+    return load_network(UNet2DConditionModel, folder, "unet", device, dtype).to(memory_format=torch.channels_last)
+
+
+class TextEncoder:
+    """A CLIP text encoder and the tokenizer that it was trained with."""
+
+    def __init__(self, tokenizer: CLIPTokenizer, network: Any) -> None:
+        self.network = network
+        self._tokenizer = tokenizer
+        self._length = min(tokenizer.model_max_length, network.config.max_position_embeddings)
+
+    @classmethod
+    def load(
+        cls, kind: type[Any], folder: Path, device: torch.device, dtype: torch.dtype, *, number: str = ""
+    ) -> "TextEncoder":
+        """`number` is what the names of a second encoder's parts end in."""
+        network = load_network(kind, folder, f"text_encoder{number}", device, dtype)
+        try:
+            tokenizer = CLIPTokenizer.from_pretrained(folder / f"tokenizer{number}", local_files_only=True)
+        except Exception as error:
+            raise unreadable(folder / f"tokenizer{number}", error) from error
+        return cls(tokenizer, network)
+
+    def tokens(self, text: str) -> torch.Tensor:
+        """1 x length, on the network's device: padded, or cut to what the network reads."""
+        tokenized = self._tokenizer(
+            text, padding="max_length", max_length=self._length, truncation=True, return_tensors="pt"
+        )
+        return tokenized.input_ids.to(self.network.device)
+
+    def cut(self, text: str) -> str | None:
+        """The end of `text` beyond what the network reads, as its tokens spell it; None when all was read."""
+        tokens = self._tokenizer(text, truncation=False, verbose=False).input_ids
+        if len(tokens) <= self._length:
+            return None
+        return self._tokenizer.decode(tokens[self._length - 1 : -1]).strip()
+
+
+class Autoencoder:
+    """What stands between latents and pixels."""
+
+    def __init__(self, network: AutoencoderKL) -> None:
+        self.network = network
+        self.pixels = 2 ** (len(network.config.block_out_channels) - 1)
+        """Along each side, that one latent stands for."""
+
+    @classmethod
+    def load(cls, folder: Path, device: torch.device, dtype: torch.dtype) -> "Autoencoder":
+        # Its convolutions take a quarter less time so on a CPU.
+        return cls(load_network(AutoencoderKL, folder, "vae", device, dtype).to(memory_format=torch.channels_last))
+
+    def latent_shape(self, width: int, height: int) -> tuple[int, int, int]:
+        """Channels, rows and columns of a picture's latents."""
+        return (self.network.config.latent_channels, height // self.pixels, width // self.pixels)
+
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        """channels x h x w -> height x width x 3, from 0 to 1."""
+        settings = self.network.config
+        scaled = latents[None] / settings.scaling_factor
+        if settings.latents_mean is not None and settings.latents_std is not None:
+            mean, std = (
+                torch.tensor(per_channel).to(latents).view(1, -1, 1, 1)
+                for per_channel in (settings.latents_mean, settings.latents_std)
+            )
+            scaled = scaled * std + mean
+        picture = self.network.decode(scaled.to(self.network.dtype), return_dict=False)[0][0].float()
+        return (picture / 2 + 0.5).clamp(0, 1).permute(1, 2, 0)
+
+
+def weight_bytes(*networks: torch.nn.Module) -> int:
+    return sum(weight.nbytes for network in networks for weight in network.parameters())

@@ -1,0 +1,74 @@
+"""Stable Diffusion XL: two text encoders, and a network that is told the picture's size.
+
+The numbers are those of diffusers' StableDiffusionXLPipeline without a refiner.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+import torch
+from diffusers import UNet2DConditionModel
+from transformers import CLIPTextModel, CLIPTextModelWithProjection
+
+from easel.engine.families.base import Conditioning
+from easel.engine.families.folder import read_settings
+from easel.engine.families.networks import Autoencoder, TextEncoder, load_unet, weight_bytes
+
+
+class StableDiffusionXL:
+    def __init__(
+        self,
+        first: TextEncoder,
+        second: TextEncoder,
+        unet: UNet2DConditionModel,
+        autoencoder: Autoencoder,
+        *,
+        zeros_for_no_text: bool,
+    ) -> None:
+        """`second` has a projection. `zeros_for_no_text`: an empty text is zeros, not what the encoders make of it."""
+        self._first = first
+        self._second = second
+        self._unet = unet
+        self._autoencoder = autoencoder
+        self._zeros_for_no_text = zeros_for_no_text
+        self.latent_shape = autoencoder.latent_shape
+        self.decode = autoencoder.decode
+        self.bytes = weight_bytes(first.network, second.network, unet, autoencoder.network)
+
+    @classmethod
+    def load(cls, folder: Path, device: torch.device, dtype: torch.dtype) -> Self:
+        """Read a folder in diffusers' layout. Raises InvalidRequest, with a sentence, when it cannot be used."""
+        return cls(
+            TextEncoder.load(CLIPTextModel, folder, device, dtype),
+            TextEncoder.load(CLIPTextModelWithProjection, folder, device, dtype, number="_2"),
+            load_unet(folder, device, dtype),
+            Autoencoder.load(folder, device, dtype),
+            zeros_for_no_text=read_settings(folder, "model_index.json").get("force_zeros_for_empty_prompt", True),
+        )
+
+    def encode(self, text: str) -> Conditioning:
+        """The states before each encoder's last layer, side by side, and the second's projection of the whole text."""
+        first = self._first.network(self._first.tokens(text), output_hidden_states=True)
+        second = self._second.network(self._second.tokens(text), output_hidden_states=True)
+        states = torch.cat([first.hidden_states[-2], second.hidden_states[-2]], dim=-1)[0]
+        pooled = second.text_embeds[0]
+        if not text and self._zeros_for_no_text:
+            states, pooled = torch.zeros_like(states), torch.zeros_like(pooled)
+        return Conditioning(states, pooled, cut=self._first.cut(text))
+
+    def predict(
+        self, latents: torch.Tensor, timesteps: torch.Tensor, conditionings: Sequence[Conditioning]
+    ) -> torch.Tensor:
+        """The network is told that the picture was never scaled or cropped."""
+        height, width = (side * self._autoencoder.pixels for side in latents.shape[-2:])
+        sizes = torch.tensor([[height, width, 0, 0, height, width]], dtype=self._unet.dtype, device=latents.device)
+        pooled = torch.stack([conditioning.pooled for conditioning in conditionings])
+        answer = self._unet(
+            latents.to(self._unet.dtype),
+            timesteps,
+            encoder_hidden_states=torch.stack([conditioning.states for conditioning in conditionings]),
+            added_cond_kwargs={"text_embeds": pooled, "time_ids": sizes.expand(len(latents), -1)},
+            return_dict=False,
+        )
+        return answer[0].float()
