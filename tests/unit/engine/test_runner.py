@@ -8,9 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
-from transformers import CLIPTextModel, CLIPTokenizer
 
 from easel.domain.errors import InvalidRequest
 from easel.domain.sampling import Sampler, Spacing
@@ -22,76 +20,14 @@ from easel.engine.runner import TorchRunner
 SLOT_MIXES = [["ddim", "euler"], ["dpmpp_2m", "ddim", "euler"]]
 
 
-class Watched(TorchRunner):
-    """Keeps the last latents of every picture, which the engine has no use for after decoding."""
-
-    def __init__(self) -> None:
-        super().__init__("cpu")
-        self.latents: dict[str, torch.Tensor] = {}
-
-    def decode(self, picture):
-        self.latents[picture.id] = self._canvases[picture.id].latents.clone()
-        return super().decode(picture)
-
-
-def draw(drain, *requests, deterministic: bool = True) -> tuple[Watched, dict[str, Finished | Failed]]:
-    runner = Watched()
-    engine = Engine(runner, max_rows=64, deterministic=deterministic)
-    for request in requests:
-        engine.add(request)
-    return runner, drain(engine)
-
-
-def pipeline_of(folder: Path) -> StableDiffusionPipeline:
-    pipeline = StableDiffusionPipeline(
-        vae=AutoencoderKL.from_pretrained(folder / "vae"),
-        text_encoder=CLIPTextModel.from_pretrained(folder / "text_encoder"),
-        tokenizer=CLIPTokenizer.from_pretrained(folder / "tokenizer"),
-        unet=UNet2DConditionModel.from_pretrained(folder / "unet"),
-        scheduler=DDIMScheduler.from_pretrained(folder / "scheduler"),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline
-
-
-@pytest.mark.parametrize("guidance", [1.0, 7.5])
-@pytest.mark.parametrize("prediction", ["v_prediction", "epsilon"])
-def test_a_whole_run_is_that_of_diffusers_own_pipeline(
-    make_picture, drain, checkpoint, epsilon_checkpoint, prediction: str, guidance: float
-) -> None:
-    checkpoint = checkpoint if prediction == "v_prediction" else epsilon_checkpoint
-    request = make_picture(checkpoint=checkpoint, guidance=guidance, steps=10, seed=42, negative_prompt="a dog")
-    runner, ended = draw(drain, request)
-    pipeline = pipeline_of(checkpoint.folder)
-    latents = pipeline(
-        request.prompt,
-        negative_prompt=request.negative_prompt,
-        width=request.width,
-        height=request.height,
-        num_inference_steps=request.steps,
-        guidance_scale=guidance,
-        generator=torch.Generator().manual_seed(request.seed),
-        output_type="latent",
-    ).images[0]
-    # Same weights, same float32 kernels; the coefficients differ in their last bits, planned in float64 here.
-    assert float((runner.latents["a"] - latents).abs().max()) < 1e-4 * float(latents.abs().max())
-    with torch.no_grad():
-        picture = pipeline.vae.decode(latents[None] / pipeline.vae.config.scaling_factor).sample[0]
-    pixels = ((picture / 2 + 0.5).clamp(0, 1) * 255).round().permute(1, 2, 0).numpy()
-    assert np.abs(ended["a"].image - pixels).max() <= 1
-
-
 @pytest.mark.parametrize("joins_at", [0, 1, 3])
 @pytest.mark.parametrize("samplers", SLOT_MIXES)
 def test_deterministic_pictures_are_the_same_bit_for_bit_whoever_the_neighbours(
-    make_picture, drain, checkpoint, joins_at: int, samplers: list[str]
+    make_picture, draw, watch, drain, checkpoint, joins_at: int, samplers: list[str]
 ) -> None:
     request = make_picture("it", checkpoint=checkpoint, seed=9)
-    alone, _ = draw(drain, request)
-    runner = Watched()
+    alone, _ = draw(request)
+    runner = watch()
     engine = Engine(runner, deterministic=True)
     for number, sampler in enumerate(samplers):
         neighbour = make_picture(f"n{number}", checkpoint=checkpoint, steps=4 + number, guidance=1.0 + number)
@@ -104,7 +40,7 @@ def test_deterministic_pictures_are_the_same_bit_for_bit_whoever_the_neighbours(
 
 
 def test_pictures_that_share_calls_differ_from_solo_ones_by_kernels_last_bits_only(
-    make_picture, drain, checkpoint
+    make_picture, draw, checkpoint
 ) -> None:
     """All samplers, with and without guidance, in one batch: another row count may change a kernel's last bits."""
     requests = [
@@ -113,16 +49,16 @@ def test_pictures_that_share_calls_differ_from_solo_ones_by_kernels_last_bits_on
         )
         for number, sampler in enumerate(Sampler)
     ]
-    together, ended = draw(drain, *requests, deterministic=False)
+    together, ended = draw(*requests, deterministic=False)
     assert together.calls == 5
     for request in requests:
-        _, solo = draw(drain, request)
+        _, solo = draw(request)
         difference = np.abs(ended[request.id].image.astype(int) - solo[request.id].image).max()
         assert difference <= 2, request.id
 
 
-def test_a_request_drawn_again_after_others_is_the_same(make_picture, drain, checkpoint) -> None:
-    runner = Watched()
+def test_a_request_drawn_again_after_others_is_the_same(make_picture, watch, drain, checkpoint) -> None:
+    runner = watch()
     engine = Engine(runner)
     first = make_picture("first", checkpoint=checkpoint)
     for request in (first, make_picture("other", checkpoint=checkpoint, prompt="b"), replace(first, id="again")):
@@ -135,16 +71,16 @@ def test_a_request_drawn_again_after_others_is_the_same(make_picture, drain, che
     ("sampler", "spacing"),
     [*((sampler, Spacing.MODEL) for sampler in Sampler), *((Sampler.EULER, spacing) for spacing in Spacing)],
 )
-def test_every_sampler_and_every_spacing_draws(make_picture, drain, checkpoint, sampler, spacing) -> None:
+def test_every_sampler_and_every_spacing_draws(make_picture, draw, checkpoint, sampler, spacing) -> None:
     request = make_picture(checkpoint=checkpoint, sampler=sampler, spacing=spacing, width=72, height=40, steps=3)
-    _, ended = draw(drain, request)
+    _, ended = draw(request)
     assert isinstance(ended["a"], Finished)
     assert ended["a"].image.shape == (40, 72, 3)
 
 
-def test_a_prompt_longer_than_the_encoder_reads_is_cut_and_noted(make_picture, drain, checkpoint) -> None:
+def test_a_prompt_longer_than_the_encoder_reads_is_cut_and_noted(make_picture, draw, checkpoint) -> None:
     long = "a b c d e f g h i j k l m n o p"
-    _, ended = draw(drain, make_picture(checkpoint=checkpoint, prompt=long, negative_prompt=long.upper()))
+    _, ended = draw(make_picture(checkpoint=checkpoint, prompt=long, negative_prompt=long.upper()))
     notes = ended["a"].notes
     assert len(notes) == 2
     assert notes[0].startswith("The prompt is longer")
@@ -152,8 +88,8 @@ def test_a_prompt_longer_than_the_encoder_reads_is_cut_and_noted(make_picture, d
     assert notes[1].startswith("The negative prompt is longer")
 
 
-def test_a_prompt_is_encoded_once(make_picture, drain, checkpoint) -> None:
-    runner = Watched()
+def test_a_prompt_is_encoded_once(make_picture, watch, drain, checkpoint) -> None:
+    runner = watch()
     engine = Engine(runner)
     for seed in range(3):
         engine.add(make_picture(f"p{seed}", checkpoint=checkpoint, seed=seed))
@@ -173,20 +109,20 @@ def rewrite(file: Path, change) -> None:
     save_file({name: change(weight) for name, weight in weights.items()}, file, metadata={"format": "pt"})
 
 
-def test_half_precision_weights_draw_in_full_precision(make_picture, drain, checkpoint, copy_of) -> None:
+def test_half_precision_weights_draw_in_full_precision(make_picture, draw, checkpoint, copy_of) -> None:
     for part in ("unet", "vae", "text_encoder"):
         (file,) = (copy_of.folder / part).glob("*.safetensors")
         rewrite(file, lambda weight: weight.half() if weight.is_floating_point() else weight)
-    full, _ = draw(drain, make_picture(checkpoint=checkpoint))
-    half, _ = draw(drain, make_picture(checkpoint=copy_of))
+    full, _ = draw(make_picture(checkpoint=checkpoint))
+    half, _ = draw(make_picture(checkpoint=copy_of))
     assert half.latents["a"].dtype == torch.float32
     assert torch.allclose(full.latents["a"], half.latents["a"], atol=0.02, rtol=0.02)
 
 
-def test_weights_that_are_not_numbers_end_their_own_picture(make_picture, drain, checkpoint, copy_of) -> None:
+def test_weights_that_are_not_numbers_end_their_own_picture(make_picture, draw, checkpoint, copy_of) -> None:
     (file,) = (copy_of.folder / "unet").glob("*.safetensors")
     rewrite(file, lambda weight: torch.full_like(weight, float("nan")))
-    _, ended = draw(drain, make_picture("bad", checkpoint=copy_of), make_picture("good", checkpoint=checkpoint))
+    _, ended = draw(make_picture("bad", checkpoint=copy_of), make_picture("good", checkpoint=checkpoint))
     assert isinstance(ended["good"], Finished)
     assert isinstance(ended["bad"], Failed)
     assert "not-a-number" in ended["bad"].error
@@ -239,10 +175,10 @@ def become_an_inpainter(folder: Path) -> None:
     ],
 )
 def test_a_damaged_checkpoint_fails_its_own_picture_with_a_sentence(
-    make_picture, drain, checkpoint, copy_of, damage, said: str
+    make_picture, draw, checkpoint, copy_of, damage, said: str
 ) -> None:
     damage(copy_of.folder)
-    _, ended = draw(drain, make_picture("bad", checkpoint=copy_of), make_picture("good", checkpoint=checkpoint))
+    _, ended = draw(make_picture("bad", checkpoint=copy_of), make_picture("good", checkpoint=checkpoint))
     assert isinstance(ended["good"], Finished)
     assert isinstance(ended["bad"], Failed)
     assert said in ended["bad"].error
