@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
+import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -48,12 +49,17 @@ def test_another_secret_gives_another_key(session: Session, clock: SettableClock
     assert ensure_owner_key(session, clock, owner, "one") != ensure_owner_key(session, clock, owner, "two")
 
 
-def test_many_starts_at_once_agree(database: Database, clock: SettableClock) -> None:
+@pytest.mark.parametrize("started_before", [False, True])
+def test_many_starts_at_once_agree(database: Database, clock: SettableClock, started_before: bool) -> None:
+    if started_before:
+        with database.transaction() as session:
+            ensure_owner(session, clock)
     start = Barrier(10)
 
     def begin(_: int) -> tuple[int, str]:
-        start.wait(timeout=30)
         with database.transaction() as session:
+            session.connection()  # connecting takes longer than the race
+            start.wait(timeout=30)
             owner = ensure_owner(session, clock)
             return owner.id, ensure_owner_key(session, clock, owner, "secret")
 

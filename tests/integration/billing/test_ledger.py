@@ -3,11 +3,13 @@
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from easel.accounts.queries import create_account
 from easel.billing import ledger
 from easel.billing.audit import audit
+from easel.billing.tables import Wallet
 from easel.billing.wallets import balance, reserved, statement
 from easel.domain.errors import Conflict, InvalidRequest, NotEnoughCredit, NotFound
 from easel.domain.money import Micros
@@ -109,6 +111,15 @@ class TestHold:
         with pytest.raises(NotEnoughCredit):
             ledger.hold(session, clock, account, Micros(1), "one more")
         assert money() == (0, 10_000_000)
+
+    def test_a_balance_that_somebody_still_holds_in_memory_is_read_anew(
+        self, session: Session, clock: SettableClock, account: int
+    ) -> None:
+        kept = session.scalars(select(Wallet).filter_by(account_id=account)).all()
+        ledger.hold(session, clock, account, TEN_DOLLARS, "all")
+        with pytest.raises(NotEnoughCredit):
+            ledger.hold(session, clock, account, Micros(1), "one more")
+        assert len(kept) == 2
 
     def test_an_account_that_never_paid_has_nothing(self, session: Session, clock: SettableClock) -> None:
         stranger = create_account(session, clock, "bob").id
