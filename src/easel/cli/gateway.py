@@ -12,11 +12,13 @@ from easel.db.listener import NotificationHub
 from easel.gateway.app import create_app
 from easel.gateway.services import Services
 from easel.kit import logs
+from easel.kit.fetch import Fetcher
 from easel.settings import Settings
+from easel.webhooks.courier import courier
 
 
 def gateway(*, supervised: Annotated[bool, Parameter(show=False)] = False) -> None:
-    """Answer HTTP requests, until stopped."""
+    """Answer HTTP requests and send webhooks, until stopped."""
     settings = Settings()
     logs.configure("gateway", level=settings.log_level, json=settings.log_json)
     if supervised:
@@ -43,7 +45,9 @@ def gateway(*, supervised: Annotated[bool, Parameter(show=False)] = False) -> No
             server_header=False,
             timeout_graceful_shutdown=5,
         )
-        LeavingServer(config, services.hub).run()
+        fetcher = Fetcher(allow_private=settings.allow_private_urls)
+        with courier(installation.database, installation.clock, fetcher, installation.secret):
+            LeavingServer(config, services.hub).run()
 
 
 class LeavingServer(uvicorn.Server):
