@@ -204,9 +204,36 @@ def test_a_lost_server_is_a_sentence_and_nothing_typed_is_lost(site: Site, open_
     expect(page.get_by_role("alert")).to_contain_text("The server could not be reached")
     expect(page.get_by_label("Prompt", exact=True)).to_have_value("a patient star")
     page.unroute("**/generations")
+    page.route("**/generations", lambda route: route.fulfill(status=503, body="down"))
+    page.get_by_role("button", name="Generate").click()
+    expect(page.get_by_role("alert")).to_contain_text("Try again in a moment")
+    page.unroute("**/generations")
     page.get_by_role("button", name="Generate").click()
     expect(state(page)).to_have_text("Done")
     expect(page.get_by_role("alert")).to_be_hidden()
+
+
+def test_a_lost_stream_is_found_again(site: Site, open_page: Callable[..., Page]) -> None:
+    page = open_page(expect_complaints=True)
+    page.goto(site.link())
+    page.route("**/events", lambda route: route.abort())
+    generate(page, steps=3)
+    expect(state(page)).to_have_text("Connecting again")
+    page.unroute("**/events")
+    expect(state(page)).to_have_text("Done")
+    assert width_of_picture(page) == 128
+
+
+def test_an_ended_session_is_a_sentence_and_nothing_typed_is_lost(site: Site, open_page: Callable[..., Page]) -> None:
+    page = open_page(expect_complaints=True)
+    page.goto(site.link())
+    page.context.clear_cookies()
+    generate(page, prompt="a patient star")
+    expect(page.get_by_role("alert")).to_contain_text("Sign in again")
+    page.context.new_page().goto(site.link())  # in another tab
+    page.get_by_role("button", name="Generate").click()
+    expect(state(page)).to_have_text("Done")
+    expect(page.get_by_role("img", name="a patient star")).to_be_visible()
 
 
 def test_everything_works_without_a_script(site: Site, open_page: Callable[..., Page]) -> None:

@@ -5,6 +5,7 @@ from typing import Final
 
 from easel.billing.plans import Plan
 from easel.billing.pricing import quote
+from easel.catalogue.limits import defaults_of, limits_of
 from easel.catalogue.tables import Model
 from easel.domain.money import Micros, format_dollars
 from easel.site.addresses import model_address
@@ -70,6 +71,25 @@ def _badges(model: Model) -> tuple[str, ...]:
     if (model.source or "").startswith("package:"):
         badges.append("Draws on a laptop CPU")
     return tuple(badges)
+
+
+def facts_of(model: Model) -> list[tuple[str, str]]:
+    """The table beside the text."""
+    facts = [
+        ("Model ID", model.model_id),
+        ("Provider", PROVIDERS.get(model.provider, model.provider)),
+        ("Task", KINDS.get(model.kind, model.kind)),
+        ("Price", f"{format_dollars(model.price)} a picture"),
+        ("Licence", model.licence),
+    ]
+    if model.kind == "checkpoint":
+        limits, defaults = limits_of(model), defaults_of(model)
+        facts += [
+            ("Own size", f"{defaults.width} \N{MULTIPLICATION SIGN} {defaults.height} pixels"),
+            ("Other sizes", f"{limits.min_size} to {limits.max_size} a side, in steps of {limits.multiple_of}"),
+            ("Steps", f"{limits.min_steps} to {limits.max_steps}, usually {defaults.steps}"),
+        ]
+    return facts
 
 
 def price_line(plan: Plan | None, price: Micros, samples: int) -> str:

@@ -14,12 +14,12 @@ from easel.site.site import Site
 
 HOW: Final = (
     "Easel has no passwords: it prints a one-time link instead.",
-    "The one that easel serve printed when it started, after the words “Sign in:”, is yours. "
-    "For a new one, run easel accounts sign-in on the machine that Easel runs on, or restart the server.",
+    "The one that `easel serve` printed when it started, after the words “Sign in:”, is yours. "
+    "For a new one, run `easel accounts sign-in` on the machine that Easel runs on, or restart the server.",
 )
 USED: Final = (
     "A link signs in once and for a limited time, so that nobody else can use it after you.",
-    "For a new one, run easel accounts sign-in on the machine that Easel runs on, or restart the server.",
+    "For a new one, run `easel accounts sign-in` on the machine that Easel runs on, or restart the server.",
 )
 
 

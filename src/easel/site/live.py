@@ -18,7 +18,7 @@ from easel.domain.errors import NotAuthenticated
 from easel.domain.money import Micros, format_dollars
 from easel.generations.queries import get_view
 from easel.site.output import Output, output_of
-from easel.site.site import GROWN_OLD, Site, Visitor, money_of
+from easel.site.site import ENDED, Site, Visitor, money_of
 
 LOOK_WHILE_QUEUED: Final = 2.0
 """Seconds between looks at the queue: another request's end moves ours forward without a word to us."""
@@ -60,7 +60,7 @@ class Live:
         with self._site.services.database.transaction() as session:
             visitor = self._site.visitor(session, request)
         if visitor is None:
-            raise NotAuthenticated(GROWN_OLD)
+            raise NotAuthenticated(ENDED)
         return visitor
 
     def _look(self, visitor: Visitor, generation_id: int) -> tuple[Output, Micros | None]:

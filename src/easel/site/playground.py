@@ -15,7 +15,7 @@ from easel.generations.cancel import cancel
 from easel.generations.queries import GenerationView, get_view
 from easel.generations.submit import submit
 from easel.site.addresses import model_address
-from easel.site.describe import card_of, price_line
+from easel.site.describe import card_of, facts_of, price_line
 from easel.site.errors import STATUS
 from easel.site.examples import prompts_for
 from easel.site.form import PlaygroundForm, problem_of
@@ -111,7 +111,7 @@ class Playground:
         notice: str = "",
     ) -> Response:
         card = card_of(model)
-        page: dict[str, Any] = {"visitor": visitor, "card": card}
+        page: dict[str, Any] = {"visitor": visitor, "card": card, "facts": facts_of(model)}
         if card.can_draw:
             limits, defaults = limits_of(model), defaults_of(model)
             form = form.filled(defaults)

@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from easel.domain.money import format_dollars
 from easel.site.covers import cover
-from easel.site.words import number, seconds
+from easel.site.words import number, seconds, with_code
 
 HEADERS: Final = {
     "Content-Security-Policy": "; ".join(
@@ -41,7 +41,13 @@ class Renderer:
         )
         # Jinja2 leaves its dictionary of filters untyped but for its own entries.
         filters: dict[str, Callable[..., object]] = self._templates.filters  # pyright: ignore[reportAssignmentType]
-        filters |= {"dollars": format_dollars, "seconds": seconds, "number": number, "cover": cover}
+        filters |= {
+            "dollars": format_dollars,
+            "seconds": seconds,
+            "number": number,
+            "cover": cover,
+            "with_code": with_code,
+        }
 
     def fragment(self, name: str, **context: Any) -> str:
         """A part of a page, such as the output panel's inside."""

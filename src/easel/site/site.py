@@ -18,9 +18,8 @@ from easel.site.context import Services
 from easel.site.rendering import Renderer
 from easel.site.sessions import COOKIE, LIFETIME, SessionSigner
 
-GROWN_OLD = (
-    "Your sign-in on this page has ended. Sign in again, then send the form once more: what you wrote is still here."
-)
+ENDED = "Your sign-in on this page has ended. Sign in again and repeat this; what you wrote is still here."
+GROWN_OLD = "This page was opened before you signed in anew. Press the button once more."
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,9 @@ class Site:
         NotAllowed for a suspended account."""
         known = self.sessions.read(request.cookies.get(COOKIE), self.services.clock.now())
         visitor = self.visitor(session, request)
-        if known is None or visitor is None or not self.sessions.is_form_token(known, csrf):
+        if known is None or visitor is None:
+            raise NotAuthenticated(ENDED)
+        if not self.sessions.is_form_token(known, csrf):
             raise NotAuthenticated(GROWN_OLD)
         refuse_suspended(visitor.account)
         return visitor

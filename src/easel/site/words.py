@@ -1,4 +1,8 @@
-"""Numbers as people read them."""
+"""Numbers and sentences as people read them."""
+
+import re
+
+from markupsafe import Markup, escape
 
 
 def number(value: float) -> str:
@@ -21,3 +25,8 @@ def ahead(others: int | None) -> str:
     if not others:
         return "You are next."
     return "One request is ahead of you." if others == 1 else f"{others} requests are ahead of you."
+
+
+def with_code(sentence: str) -> Markup:
+    """What stands between backticks, as code; everything else stays text."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", escape(sentence)))

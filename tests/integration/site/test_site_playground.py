@@ -169,6 +169,7 @@ def test_a_form_of_another_site_orders_nothing(house: House, ada: Account) -> No
     for csrf in ("", "guessed"):
         answer = house.order(csrf=csrf, prompt="stolen star")
         assert answer.status_code == 401
+        assert "Press the button once more" in answer.text
         assert ">stolen star</textarea>" in answer.text
     assert "$1.00" in house.browser.get(STARTER).text
 

@@ -3,12 +3,16 @@
 import { say, swapFrom } from "./swap.js";
 
 const UNREACHABLE = "The server could not be reached. Check the connection and try again; what you wrote is still here.";
+const BROKEN = "The server could not answer just now. Try again in a moment; what you wrote is still here.";
 
 export async function sendForm(form, button) {
   if (button) button.disabled = true;
   try {
-    const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
-    swapFrom(new DOMParser().parseFromString(await answer.text(), "text/html"), { isRefusal: !answer.ok });
+    const tokenBefore = form.elements.csrf.value;
+    let answer = await send(form);
+    // Signed in anew in another tab: the answer brought the token that this page lacked.
+    const token = form.elements.csrf.value;
+    if (answer.status === 401 && token && token !== tokenBefore) answer = await send(form);
     if (answer.redirected) history.replaceState(null, "", answer.url);
     if (form.id === "ask" && answer.ok) showOutput();
     else document.querySelector("[aria-invalid=true]")?.focus();
@@ -17,6 +21,15 @@ export async function sendForm(form, button) {
   } finally {
     if (button) button.disabled = false;
   }
+}
+
+async function send(form) {
+  const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  swapFrom(page, { isRefusal: !answer.ok });
+  const saysWhy = page.querySelector("[data-swap=notice]");
+  if (!answer.ok && !saysWhy) say(page.querySelector(".message p")?.textContent ?? BROKEN);
+  return answer;
 }
 
 // On a phone the output lies below the form.
