@@ -2,12 +2,13 @@
 
 import json
 import secrets
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from easel.catalogue.entries import read_entries
+from easel.catalogue.limits import Defaults, read_defaults
 from easel.catalogue.weights import PACKAGE, weights_folder
 from easel.domain.errors import GenerationFailed, InvalidRequest
 from easel.domain.request import SEED_LIMIT, GenerationRequest
@@ -35,11 +36,11 @@ def generate(
     seed: Annotated[int | None, Parameter(help="The same seed gives the same picture; otherwise one is drawn.")] = None,
     samples: Annotated[int, Parameter(help="How many pictures; each has the seed after the last one's.")] = 1,
     sampler: Annotated[Sampler | None, Parameter(name_transform=str.lower)] = None,
-    spacing: Spacing = Spacing.MODEL,
+    spacing: Spacing | None = None,
 ) -> None:
     """Draw what the prompt says. Size, steps, guidance and sampler are the model's own unless given."""
     folder = _folder(model)
-    own = Defaults.of(folder)
+    own = defaults_of(model, folder)
     if size is not None:
         width, height = _size(size)
     request = GenerationRequest(
@@ -53,7 +54,7 @@ def generate(
         guidance=own.guidance if guidance is None else guidance,
         seed=secrets.randbelow(SEED_LIMIT) if seed is None else seed,
         sampler=sampler or own.sampler,
-        spacing=spacing,
+        spacing=spacing or own.spacing,
     )
     if samples < 1:
         raise InvalidRequest("samples", f"samples must be 1 or more, not {samples}.")
@@ -64,27 +65,13 @@ def generate(
         print(f"{path} (seed {request.seed_of(index)})")
 
 
-@dataclass(frozen=True)
-class Defaults:
-    """What a request may leave out: the checkpoint's `easel.json`, and the field's habits for what that leaves out."""
-
-    width: int
-    height: int
-    steps: int
-    guidance: float
-    sampler: Sampler
-
-    @classmethod
-    def of(cls, folder: Path) -> "Defaults":
-        own = _read_json(folder / "easel.json") if (folder / "easel.json").is_file() else {}
-        pixels = 8 * _read_json(folder / "unet" / "config.json").get("sample_size", 64)
-        return cls(
-            width=own.get("width", pixels),
-            height=own.get("height", pixels),
-            steps=own.get("steps", 25),
-            guidance=own.get("guidance", 7.5),
-            sampler=Sampler(own.get("sampler", Sampler.DDIM)),
-        )
+def defaults_of(model: str, folder: Path) -> Defaults:
+    """What a request may leave out: what the catalogue says of a model it names, otherwise the field's habits."""
+    for entry in read_entries():
+        if entry.model_id == model:
+            return read_defaults(entry.defaults)
+    pixels = 8 * _read_json(folder / "unet" / "config.json").get("sample_size", 64)
+    return Defaults(width=pixels, height=pixels, steps=25, guidance=7.5, sampler=Sampler.DDIM, spacing=Spacing.MODEL)
 
 
 def _draw(request: GenerationRequest, folder: Path) -> list[Any]:

@@ -1,13 +1,14 @@
 """`easel generate` over a checkpoint of random weights."""
 
-import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from easel.cli.generate import Defaults, generate
+from easel.catalogue.entries import read_entries
+from easel.cli.generate import STARTER, defaults_of, generate
 from easel.domain.errors import InvalidRequest
 from easel.domain.sampling import Sampler
 
@@ -16,12 +17,11 @@ from easel.domain.sampling import Sampler
 def folder(checkpoint, tmp_path: Path) -> Path:
     copy = tmp_path / "model"
     shutil.copytree(checkpoint.folder, copy)
-    (copy / "easel.json").write_text(json.dumps({"width": 72, "height": 64, "steps": 3, "guidance": 4.0}))
     return copy
 
 
-def test_draws_with_the_models_own_settings_and_writes_them_into_the_file(folder, tmp_path, capsys) -> None:
-    generate("a red cat", model=str(folder), out=tmp_path / "out.png", seed=7)
+def test_draws_and_writes_what_was_asked_into_the_file(folder, tmp_path, capsys) -> None:
+    generate("a red cat", model=str(folder), out=tmp_path / "out.png", seed=7, size="72x64", steps=3)
     with Image.open(tmp_path / "out.png") as picture:
         assert picture.size == (72, 64)
         parameters = picture.info["parameters"]
@@ -47,8 +47,11 @@ def test_a_seed_is_picked_and_shown(folder, tmp_path, capsys) -> None:
     assert first.split("seed")[1] != second.split("seed")[1]
 
 
-def test_without_easel_json_the_fields_habits_hold(checkpoint) -> None:
-    assert Defaults.of(checkpoint.folder) == Defaults(width=64, height=64, steps=25, guidance=7.5, sampler=Sampler.DDIM)
+def test_a_folder_of_ones_own_gets_the_fields_habits_and_the_starter_what_the_catalogue_says(checkpoint) -> None:
+    own = defaults_of(str(checkpoint.folder), checkpoint.folder)
+    assert (own.width, own.height, own.steps, own.guidance, own.sampler) == (64, 64, 25, 7.5, Sampler.DDIM)
+    [starter] = [entry for entry in read_entries() if entry.model_id == STARTER]
+    assert asdict(defaults_of(STARTER, checkpoint.folder)) == starter.defaults
 
 
 @pytest.mark.parametrize(
