@@ -42,16 +42,17 @@ class Live:
     async def _stream(self, visitor: Visitor, generation_id: int, last_id: int) -> AsyncIterator[str]:
         ids = count(last_id + 1)
         shown: Output | None = None
-        with self._site.services.hub.subscribe(GENERATIONS, generation=generation_id) as news:
+        hub = self._site.services.hub
+        with hub.subscribe(GENERATIONS, generation=generation_id) as news:
             while True:
                 output, money = await run_in_threadpool(self._look, visitor, generation_id)
                 if output != shown:
                     shown = output
                     yield _event("output", self._drawn(output, money, visitor.csrf), next(ids))
-                if output.is_final:
+                if output.is_final or hub.is_leaving:  # the browser connects again, to the next process
                     return
                 pause = LOOK_WHILE_QUEUED if output.state == "queued" else LOOK_WHILE_DRAWN
-                while (message := await news.next(pause)) and message["event"] == "step":
+                while (message := await news.next(pause)) and message.get("event") == "step":
                     yield _event("step", message, next(ids))
                 if message is None:
                     yield HEARTBEAT

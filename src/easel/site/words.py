@@ -29,4 +29,4 @@ def ahead(others: int | None) -> str:
 
 def with_code(sentence: str) -> Markup:
     """What stands between backticks, as code; everything else stays text."""
-    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", escape(sentence)))
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(sentence))))

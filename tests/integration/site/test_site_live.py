@@ -14,6 +14,7 @@ from house import House
 from httpx2 import Client
 
 from easel.accounts.tables import Account
+from easel.cli.gateway import LeavingServer
 from easel.gateway.app import create_app
 from easel.gateway.services import Services
 from easel.kit.clock import SettableClock
@@ -22,19 +23,24 @@ Event = tuple[int, str, dict[str, Any]]
 
 
 @pytest.fixture
-def house(services: Services, clock: SettableClock) -> Iterator[House]:
-    """Behind a socket, because a stream has to be read while it runs."""
+def server(services: Services) -> Iterator[tuple[uvicorn.Server, str]]:
+    """The server as `easel gateway` runs it, because a stream has to be read while it runs; and its address."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(services), log_level="warning", timeout_graceful_shutdown=1))
+    config = uvicorn.Config(create_app(services), log_level="warning", timeout_graceful_shutdown=5)
+    server = LeavingServer(config, services.hub)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
-    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    with Client(base_url=address, follow_redirects=True, timeout=20) as browser:
-        yield House(services, clock, browser)
+    yield server, f"http://127.0.0.1:{listener.getsockname()[1]}"
     server.should_exit = True
     thread.join(20)
     listener.close()
     assert not thread.is_alive()
+
+
+@pytest.fixture
+def house(services: Services, clock: SettableClock, server: tuple[uvicorn.Server, str]) -> Iterator[House]:
+    with Client(base_url=server[1], follow_redirects=True, timeout=20) as browser:
+        yield House(services, clock, browser)
 
 
 @contextmanager
@@ -122,6 +128,18 @@ def test_the_way_forward_in_the_queue_is_told_without_news(house: House, ada: Ac
         assert "One request is ahead of you." in next(stream)[2]["html"]
         house.start()
         assert "You are next." in next(stream)[2]["html"]
+
+
+def test_a_server_that_leaves_lets_go_of_its_streams(
+    house: House, ada: Account, server: tuple[uvicorn.Server, str]
+) -> None:
+    house.sign_in(ada)
+    with listening(house, house.ordered()) as stream:
+        next(stream)
+        left = time.monotonic()
+        server[0].should_exit = True
+        assert list(stream) == []
+        assert time.monotonic() - left < 3
 
 
 def test_no_connection_is_held_while_waiting(house: House, ada: Account) -> None:

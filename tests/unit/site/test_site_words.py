@@ -5,7 +5,7 @@ import pytest
 from easel.billing.plans import PLANS
 from easel.domain.money import Micros
 from easel.site.describe import price_line
-from easel.site.words import ahead, number, seconds
+from easel.site.words import ahead, number, seconds, with_code
 
 PRICE = Micros(4700)
 
@@ -48,3 +48,7 @@ def test_a_plan_that_costs_nothing_a_picture_says_so() -> None:
     line = price_line(PLANS["premium"], PRICE, 4)
     assert line == "Free on your Premium plan; $0.0047 a picture pay as you go"
     assert "up to 20 pictures a day" in price_line(PLANS["free"], PRICE, 1)
+
+
+def test_commands_stand_out_and_the_rest_stays_text() -> None:
+    assert with_code("run `easel <serve>` & <b>") == "run <code>easel &lt;serve&gt;</code> &amp; &lt;b&gt;"
