@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from easel.accounts.secrets import new_key, sha256_of, shown_part
@@ -42,11 +42,13 @@ def authenticate(session: Session, clock: Clock, secret: str) -> Account:
     The key is looked up by its hash. Comparing in constant time would add nothing: what a timing could tell is about
     the hash, and nobody can steer a hash towards a stored one.
     """
-    key = find_key(session, secret)
-    if key is None or key.revoked_at is not None:
+    found = session.execute(
+        select(ApiKey, Account).join(Account).where(ApiKey.sha256 == sha256_of(secret), ApiKey.revoked_at.is_(None))
+    ).one_or_none()
+    if found is None:
         raise NotAuthenticated("Invalid API key")
+    key, account = found
     _note_use(session, clock, key)
-    account = session.get_one(Account, key.account_id)
     refuse_suspended(account)
     return account
 
@@ -79,6 +81,7 @@ def _note_use(session: Session, clock: Clock, key: ApiKey) -> None:
     SKIP LOCKED: of many requests with one key that find the minute over, one writes, and none waits for its commit.
     """
     now = clock.now()
-    stale = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at <= now - USE_IS_NOTED_EVERY)
-    mine = select(ApiKey.id).where(ApiKey.id == key.id, stale).with_for_update(skip_locked=True)
+    if key.last_used_at is not None and key.last_used_at > now - USE_IS_NOTED_EVERY:
+        return
+    mine = select(ApiKey.id).filter_by(id=key.id, last_used_at=key.last_used_at).with_for_update(skip_locked=True)
     session.execute(update(ApiKey).where(ApiKey.id.in_(mine.scalar_subquery())).values(last_used_at=now))

@@ -29,12 +29,13 @@ def ensure_owner_key(session: Session, clock: Clock, owner: Account, installatio
     It is derived from the installation's secret and a counter; where number n was revoked, number n + 1 follows.
     """
     lock_account(session, owner.id)  # two processes that start at once would both add the key
-    for counter in count(1):
-        secret = derived_key(installation_secret, counter)
-        key = find_key(session, secret)
-        if key is None:
-            add_key(session, clock, owner.id, "Printed at start", secret)
-            return secret
-        if key.revoked_at is None:
-            return secret
-    raise AssertionError("count() does not end")
+    candidates = (derived_key(installation_secret, counter) for counter in count(1))
+    secret = next(candidate for candidate in candidates if not _is_revoked(session, candidate))
+    if find_key(session, secret) is None:
+        add_key(session, clock, owner.id, "Printed at start", secret)
+    return secret
+
+
+def _is_revoked(session: Session, secret: str) -> bool:
+    key = find_key(session, secret)
+    return key is not None and key.revoked_at is not None

@@ -76,7 +76,7 @@ class Fetcher:
         self._seconds = seconds
         self._max_bytes = max_bytes
         self._resolver = resolver
-        self._tls = tls
+        self._tls = tls or httpcore2.default_ssl_context()
 
     def get(self, url: str, headers: Mapping[str, str] | None = None, *, redirects: int = 3) -> Fetched:
         """Raises BadUrl, AddressRefused or FetchFailed. An answer of any status is an answer."""
