@@ -14,7 +14,7 @@ from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokeniz
 from easel.domain.sampling import Sampler
 
 TOLERANCE = 1e-4
-"""Same weights, same float32 kernels: what is left are the coefficients' last bits, which diffusers rounds to float32."""
+"""Same weights, same float32 kernels: what is left are the coefficients' last bits, float32 in diffusers."""
 
 
 def parts_of(folder: Path) -> dict[str, Any]:
