@@ -6,20 +6,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import timedelta
-from pathlib import Path
 
 import pytest
+from browsing import Site
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from easel.accounts.queries import create_account
-from easel.accounts.sign_in import create_sign_in_token
-from easel.billing import ledger
 from easel.db.session import Database
-from easel.domain.money import Micros
-from easel.kit.clock import SystemClock
-from easel.kit.ids import new_uuid
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = (
@@ -31,27 +23,11 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-PICTURES = Path(__file__).parents[2] / "test-artifacts"
-CLOCK = SystemClock()
 
 
-@dataclass
-class Site:
-    address: str
-    owners_link: str
-    database: Database
-
-    def link(self) -> str:
-        """A sign-in link for somebody new who pays as they go and has ten dollars."""
-        with self.database.transaction() as session:
-            account = create_account(session, CLOCK, "Ada", f"{new_uuid()}@example.org", "pay-as-you-go")
-            ledger.credit(session, CLOCK, account.id, Micros(10_000_000), key=f"gift:{account.id}", memo="for tests")
-            token = create_sign_in_token(session, CLOCK, account.id, timedelta(minutes=5))
-        return f"{self.address}/sign-in?token={token}"
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
+    """Closed before other tests: while it is open, no event loop can be started beside it."""
     path = next((found for name in NAMES if (found := shutil.which(name))), None)
     if path is None:
         pytest.skip("There is no Chromium on this system. Install one: apt-get install chromium")
@@ -61,7 +37,7 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(chromium: Browser, postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """`easel serve`, as a user starts it, on a database that the tests can reach as well."""
     postgres.do('CREATE DATABASE "easel_browser"')

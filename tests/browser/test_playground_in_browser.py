@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import PICTURES, Site
+from browsing import PICTURES, Site
 from playwright.sync_api import Locator, Page, expect
 
 pytestmark = pytest.mark.browser
