@@ -25,20 +25,25 @@ ARGUMENTS = (
 )
 
 
-@pytest.fixture(scope="package")
-def chromium() -> Iterator[Browser]:
-    """Closed before other tests: while it is open, no event loop can be started beside it."""
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
     path = next((found for name in NAMES if (found := shutil.which(name))), None)
     if path is None:
         pytest.skip("There is no Chromium on this system. Install one: apt-get install chromium")
+    return path
+
+
+@pytest.fixture(scope="module")
+def chromium(chromium_path: str) -> Iterator[Browser]:
+    """Closed before other tests: as long as it is open, no event loop can be started beside it."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=ARGUMENTS)
         yield browser
         browser.close()
 
 
-@pytest.fixture(scope="package")
-def site(chromium: Browser, postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+@pytest.fixture(scope="session")
+def site(chromium_path: str, postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """`easel serve`, as a user starts it, on a database that the tests can reach as well."""
     postgres.do('CREATE DATABASE "easel_browser"')
     url = postgres.url("easel_browser")
