@@ -107,11 +107,12 @@ def _draw(request: GenerationRequest, folder: Path) -> list[Any]:
 
 
 def _picture(request: GenerationRequest, index: int, folder: Path) -> Any:
+    from easel.engine.families.folder import family_of
     from easel.engine.request import Checkpoint, PictureRequest
 
     return PictureRequest(
         id=str(index),
-        checkpoint=Checkpoint(name=request.model_id, family="sd2", folder=folder),
+        checkpoint=Checkpoint(name=request.model_id, family=family_of(folder), folder=folder),
         prompt=request.prompt,
         negative_prompt=request.negative_prompt,
         width=request.width,

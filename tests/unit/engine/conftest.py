@@ -1,5 +1,6 @@
 """Picture requests to order, and Stable Diffusion checkpoints small enough to draw with in milliseconds."""
 
+import json
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -121,10 +122,11 @@ def save_tiny_checkpoint(folder: Path, family: str, prediction_type: str) -> Non
         save_text_encoder(folder, "")
         if family == "sdxl":
             save_text_encoder(folder, "_2", projection_dim=24)
-            (folder / "model_index.json").write_text("{}")
         save_unet(folder, family)
         save_autoencoder(folder)
         save_scheduler(folder, family, prediction_type)
+    pipeline = "StableDiffusionXLPipeline" if family == "sdxl" else "StableDiffusionPipeline"
+    (folder / "model_index.json").write_text(json.dumps({"_class_name": pipeline}))
 
 
 def save_text_encoder(folder: Path, number: str, projection_dim: int | None = None) -> None:

@@ -157,6 +157,21 @@ def lose_the_weights(folder: Path) -> None:
     file.unlink()
 
 
+def lose_a_tensor(folder: Path) -> None:
+    for part in ("unet", "vae", "text_encoder"):
+        (file,) = (folder / part).glob("*.safetensors")
+        weights = load_file(file)
+        weights.pop(
+            next(name for name in weights if name.endswith("norm1.weight") or name.endswith("layer_norm1.weight"))
+        )
+        save_file(weights, file, metadata={"format": "pt"})
+
+
+def become_sdxl(folder: Path) -> None:
+    path = folder / "unet" / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "addition_embed_type": "text_time"}))
+
+
 def become_an_inpainter(folder: Path) -> None:
     path = folder / "unet" / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "in_channels": 9}))
@@ -171,7 +186,9 @@ def become_an_inpainter(folder: Path) -> None:
         (lose_a_part, "is missing"),
         (pickle_it, "save_pretrained"),
         (lose_the_weights, "no .safetensors"),
-        (become_an_inpainter, "not a text-to-image"),
+        (lose_a_tensor, "1 tensors are missing"),
+        (become_an_inpainter, "takes 9 channels"),
+        (become_sdxl, "of another family"),
     ],
 )
 def test_a_damaged_checkpoint_fails_its_own_picture_with_a_sentence(

@@ -263,6 +263,8 @@ def test_a_spacing_that_lcm_cannot_follow_is_noted() -> None:
         ({"trained_betas": [0.1, float("nan")]}, "betas"),
         ({"trained_betas": [0.1, 1.5]}, "betas"),
         ({"trained_betas": []}, "betas"),
+        ({"thresholding": True}, "thresholding"),
+        ({"_class_name": "FlowMatchEulerDiscreteScheduler"}, "flow matching"),
     ],
 )
 def test_a_schedule_that_is_not_known_is_refused_with_a_sentence(config: dict[str, Any], said: str) -> None:

@@ -49,9 +49,15 @@ def weights_variant(folder: Path, part: str) -> str | None:
     raise _unusable(f"{folder / part} holds no .safetensors file; the folder must be a whole checkpoint")
 
 
-def unreadable(folder: Path, error: Exception) -> InvalidRequest:
-    """The refusal for weights that are there but do not load."""
-    return _unusable(f"The weights in {folder} cannot be loaded ({type(error).__name__}); download or save them again")
+def unreadable(folder: Path, why: str) -> InvalidRequest:
+    """The refusal for what is there but does not load."""
+    return _unusable(f"{folder} cannot be loaded ({why}); download or save the checkpoint again")
+
+
+def family_of(folder: Path) -> str:
+    """The family that the folder's model_index.json speaks of."""
+    pipeline = str(read_settings(folder, "model_index.json").get("_class_name", ""))
+    return "sdxl" if "XL" in pipeline else "sd2"
 
 
 def _unusable(sentence: str) -> InvalidRequest:

@@ -18,25 +18,39 @@ def load_network(kind: type[Any], folder: Path, part: str, device: torch.device,
     variant = weights_variant(folder, part)
     transformers_logging.disable_progress_bar()
     try:
-        network = kind.from_pretrained(
-            folder / part, variant=variant, use_safetensors=True, local_files_only=True, torch_dtype=dtype
+        network, found = kind.from_pretrained(
+            folder / part,
+            variant=variant,
+            use_safetensors=True,
+            local_files_only=True,
+            torch_dtype=dtype,
+            output_loading_info=True,
         )
     except Exception as error:  # whatever a damaged file makes two libraries raise
-        raise unreadable(folder / part, error) from error
+        raise unreadable(folder / part, f"{type(error).__name__}") from error
+    if found["missing_keys"]:
+        # The libraries would make random weights up for them.
+        raise unreadable(folder / part, f"{len(found['missing_keys'])} tensors are missing")
     return network.to(device).eval().requires_grad_(False)
 
 
-def load_unet(folder: Path, device: torch.device, dtype: torch.dtype) -> UNet2DConditionModel:
-    """Raises InvalidRequest for a network that does not go from text and noise alone to a picture."""
-    drawn = read_settings(folder, "unet/config.json").get("in_channels")
-    coded = read_settings(folder, "vae/config.json").get("latent_channels")
+def load_unet(
+    folder: Path, device: torch.device, dtype: torch.dtype, *, is_told_size: bool = False
+) -> UNet2DConditionModel:
+    """Raises InvalidRequest for a network that asks for other things than the family has: text, and perhaps the size."""
+    settings = read_settings(folder, "unet/config.json")
+    drawn, coded = settings.get("in_channels"), read_settings(folder, "vae/config.json").get("latent_channels")
     if drawn != coded:
-        raise InvalidRequest(
-            "model_id",
-            f"The network in {folder} takes {drawn} channels and its autoencoder makes {coded}: it is not a "
-            "text-to-image checkpoint.",
-        )
+        raise _unsuitable(folder, f"takes {drawn} channels where the autoencoder makes {coded}: it is for other tasks")
+    if (settings.get("addition_embed_type") == "text_time") != is_told_size:
+        raise _unsuitable(folder, "is of another family: only SDXL's network is told the picture's size")
+    if settings.get("time_cond_proj_dim") is not None:
+        raise _unsuitable(folder, "has guidance as an input, which no family here gives it")
     return load_network(UNet2DConditionModel, folder, "unet", device, dtype).to(memory_format=torch.channels_last)
+
+
+def _unsuitable(folder: Path, why: str) -> InvalidRequest:
+    return InvalidRequest("model_id", f"{folder} is not a checkpoint that can be drawn with: its network {why}.")
 
 
 class TextEncoder:
@@ -56,7 +70,7 @@ class TextEncoder:
         try:
             tokenizer = CLIPTokenizer.from_pretrained(folder / f"tokenizer{number}", local_files_only=True)
         except Exception as error:
-            raise unreadable(folder / f"tokenizer{number}", error) from error
+            raise unreadable(folder / f"tokenizer{number}", type(error).__name__) from error
         return cls(tokenizer, network)
 
     def tokens(self, text: str) -> torch.Tensor:

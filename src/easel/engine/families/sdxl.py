@@ -42,7 +42,7 @@ class StableDiffusionXL:
         return cls(
             TextEncoder.load(CLIPTextModel, folder, device, dtype),
             TextEncoder.load(CLIPTextModelWithProjection, folder, device, dtype, number="_2"),
-            load_unet(folder, device, dtype),
+            load_unet(folder, device, dtype, is_told_size=True),
             Autoencoder.load(folder, device, dtype),
             zeros_for_no_text=read_settings(folder, "model_index.json").get("force_zeros_for_empty_prompt", True),
         )

@@ -74,6 +74,11 @@ class NoiseSchedule:
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """Read a diffusers `scheduler_config.json`. Raises ValueError, with a sentence, for what is not known here."""
+        for unknown in ("thresholding", "use_flow_sigmas"):
+            if config.get(unknown):
+                raise ValueError(f"{unknown} is for another kind of network")
+        if "FlowMatch" in str(config.get("_class_name")):
+            raise ValueError("flow matching is for another kind of network")
         prediction = _one_of(Prediction, config.get("prediction_type", "epsilon"))
         alpha_bars = np.cumprod(1 - _betas(config))
         if config.get("rescale_betas_zero_snr"):
