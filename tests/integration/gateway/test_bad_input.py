@@ -66,7 +66,7 @@ WRONG_FIELDS: list[tuple[dict[str, Any], str]] = [
     ({"temp": "perhaps"}, "temp must be yes or no"),
     ({"webhook": "not a url"}, "webhook must be an address"),
     ({"track_id": "x" * 1000}, "track_id must be at most"),
-    ({"lora_model": "2-v1"}, "2-v1"),
+    ({"lora_model": "2-v1"}, "lora_model is not available yet"),
     ({"lora_model": "nobody-has-this"}, "Model not found: nobody-has-this"),
     ({"vae": "easel-starter"}, "vae is not available yet"),
     ({"ip_adapter_image": "https://x.example/a.png"}, "ip_adapter_image is not available yet"),

@@ -11,7 +11,7 @@ from pydantic import AliasChoices, Field
 from sqlalchemy.orm import Session
 
 from easel.catalogue.queries import find_model
-from easel.domain.errors import InvalidRequest, ModelNotInstalled
+from easel.domain.errors import InvalidRequest
 from easel.gateway.dialects.modelslab.schemas import Asked, Factor, Name, Names, Number, Switch, Text
 
 NAMES_A_MODEL: Final = ("lora_model", "vae", "embeddings_model", "ip_adapter_id")
@@ -63,12 +63,11 @@ SAID: Final[Mapping[str, str]] = {
 
 
 def refuse_what_changes_the_picture(session: Session, asked: Unserved) -> None:
-    """Raises InvalidRequest: for a model that is unknown or not installed, or for the field itself."""
+    """Raises InvalidRequest: for a model that is unknown, or for the field itself."""
     for field in NAMES_A_MODEL:
         given: list[str] | str | None = getattr(asked, field)
         for model_id in [given] if isinstance(given, str) else given or []:
-            if find_model(session, model_id).weights is None:
-                raise ModelNotInstalled(model_id)
+            find_model(session, model_id)
             raise _cannot(field)
     if asked.ip_adapter_image:
         raise _cannot("ip_adapter_image")
