@@ -30,14 +30,14 @@ def load_network(kind: type[Any], folder: Path, part: str, device: torch.device,
         raise unreadable(folder / part, f"{type(error).__name__}") from error
     if found["missing_keys"]:
         # The libraries would make random weights up for them.
-        raise unreadable(folder / part, f"{len(found['missing_keys'])} tensors are missing")
+        raise unreadable(folder / part, f"{len(found['missing_keys'])} of its tensors are missing")
     return network.to(device).eval().requires_grad_(False)
 
 
 def load_unet(
     folder: Path, device: torch.device, dtype: torch.dtype, *, is_told_size: bool = False
 ) -> UNet2DConditionModel:
-    """Raises InvalidRequest for a network that asks for other things than the family has: text, and perhaps the size."""
+    """Raises InvalidRequest for a network that asks for more than text and, with `is_told_size`, the size."""
     settings = read_settings(folder, "unet/config.json")
     drawn, coded = settings.get("in_channels"), read_settings(folder, "vae/config.json").get("latent_channels")
     if drawn != coded:
