@@ -135,7 +135,8 @@ class Engine:
     def _report(self, batch: Batch) -> list[Event]:
         events: list[Event] = []
         for picture in batch.pictures:
-            events.append(Progress(picture.id, picture.steps_done, picture.request.steps))
+            if picture.has_just_done_a_step:
+                events.append(Progress(picture.id, picture.steps_done, picture.request.steps))
             if picture.is_done:
                 events.append(self._finish(picture))
         return events

@@ -12,7 +12,7 @@ Image: TypeAlias = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`step` of `steps` are done, in the request's own count."""
+    """`step` of `steps` are done, in the request's own count: one event a step, however many calls the step took."""
 
     id: str
     step: int

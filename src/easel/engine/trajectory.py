@@ -39,7 +39,14 @@ class Trajectory:
     @property
     def steps_done(self) -> int:
         """In the request's count: a solver of two calls a step moves on at every other call."""
-        return self.done * self.request.steps // len(self.plan.steps)
+        return self._steps_after(self.done)
+
+    @property
+    def has_just_done_a_step(self) -> bool:
+        return self.steps_done > self._steps_after(self.done - 1)
+
+    def _steps_after(self, calls: int) -> int:
+        return calls * self.request.steps // len(self.plan.steps)
 
     @property
     def work_per_call(self) -> int:

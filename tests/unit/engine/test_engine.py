@@ -31,6 +31,18 @@ def test_a_picture_reports_every_step_and_then_itself(make_picture):
     assert engine.step() == []
 
 
+@pytest.mark.parametrize("sampler", [Sampler.HEUN, Sampler.PNDM, Sampler.DPMPP_2S, Sampler.DDIM])
+def test_progress_counts_the_steps_asked_for_not_the_calls_made(make_picture, sampler: Sampler):
+    runner = FakeRunner()
+    engine = Engine(runner)
+    engine.add(make_picture(steps=5, sampler=sampler))
+    seen: list[int] = []
+    while not engine.is_idle:
+        seen += [event.step for event in engine.step() if isinstance(event, Progress)]
+    assert seen == [1, 2, 3, 4, 5]
+    assert len(runner.calls) == {Sampler.HEUN: 9, Sampler.PNDM: 6}.get(sampler, 5)
+
+
 def test_two_requests_in_flight_share_network_calls(make_picture, drain):
     runner = FakeRunner()
     engine = batching(runner)
