@@ -40,3 +40,9 @@ class Settings(BaseSettings):
     allow_private_urls: bool = Field(False, description="Let webhooks and image URLs reach private addresses.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     log_json: bool = Field(False, description="One JSON object a log line.")
+
+    @property
+    def local_url(self) -> str:
+        """Where this machine reaches its own gateway."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"

@@ -1,5 +1,6 @@
 """`easel accounts`: who may ask, what they have chosen and what they have paid."""
 
+from datetime import timedelta
 from typing import Annotated
 
 from cyclopts import App, Parameter
@@ -7,6 +8,8 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from easel.accounts import queries
+from easel.accounts.owner import ensure_owner
+from easel.accounts.sign_in import create_sign_in_token
 from easel.accounts.tables import Role
 from easel.billing import ledger, wallets
 from easel.billing.plans import PLANS, plan_named
@@ -14,6 +17,8 @@ from easel.cli.context import open_installation
 from easel.domain.errors import InvalidRequest
 from easel.domain.money import Micros, format_dollars, micros_from_dollars
 from easel.kit.ids import new_uuid
+
+SIGN_IN_LIFETIME = timedelta(days=1)
 
 app = App(name="accounts", help="Create, list and credit accounts.")
 
@@ -82,6 +87,17 @@ def plan(account: Annotated[str, ACCOUNT], plan: Annotated[str, PLAN], /) -> Non
         chosen = plan_named(plan)
         found = queries.set_plan(session, queries.find_account(session, account).id, chosen.name)
         print(f"{found.name} is on the plan {chosen.title}: {chosen.queue_limit} requests may be queued")
+
+
+@app.command(name="sign-in")
+def sign_in(
+    account: Annotated[str | None, Parameter(help="Name, email or number; the owner otherwise.")] = None, /
+) -> None:
+    """Print a link that signs a person in once, within a day."""
+    with open_installation() as installation, installation.database.transaction() as session:
+        found = queries.find_account(session, account) if account else ensure_owner(session, installation.clock)
+        token = create_sign_in_token(session, installation.clock, found.id, SIGN_IN_LIFETIME)
+        print(f"Sign in: {installation.settings.public_url or installation.settings.local_url}/sign-in?token={token}")
 
 
 def _amount(dollars: str) -> Micros:

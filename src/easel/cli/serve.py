@@ -6,7 +6,6 @@ import signal
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 from urllib.error import URLError
@@ -18,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 
 from easel.accounts.owner import ensure_owner, ensure_owner_key
 from easel.accounts.sign_in import create_sign_in_token
+from easel.cli.accounts import SIGN_IN_LIFETIME
 from easel.cli.context import Installation, open_installation
 from easel.cli.supervisor import Child, Supervisor
 from easel.domain.errors import Conflict, Unavailable
@@ -27,8 +27,6 @@ from easel.kit import ids, logs
 from easel.settings import Settings
 
 log = structlog.get_logger()
-
-SIGN_IN_LIFETIME = timedelta(hours=24)
 
 
 def serve(
@@ -94,7 +92,7 @@ def _environment(settings: Settings, installation: Installation) -> dict[str, st
 def _is_ready(settings: Settings, installation: Installation, workers: list[_Name]) -> bool:
     """Whether the gateway answers and every worker has reported."""
     try:
-        with urlopen(f"http://{_local_address(settings)}/readyz", timeout=1):
+        with urlopen(f"{settings.local_url}/readyz", timeout=1):
             pass
     except (URLError, OSError):
         return False
@@ -104,7 +102,7 @@ def _is_ready(settings: Settings, installation: Installation, workers: list[_Nam
 
 
 def _greet(settings: Settings, installation: Installation) -> None:
-    base_url = settings.public_url or f"http://{_local_address(settings)}"
+    base_url = settings.public_url or settings.local_url
     with installation.database.transaction() as session:
         owner = ensure_owner(session, installation.clock)
         key = ensure_owner_key(session, installation.clock, owner, installation.secret)
@@ -112,11 +110,6 @@ def _greet(settings: Settings, installation: Installation) -> None:
     print(f"Easel is at {base_url}")
     print(f"Sign in: {base_url}/sign-in?token={token}")
     print(f"API key: {key}", flush=True)
-
-
-def _local_address(settings: Settings) -> str:
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host
-    return f"[{host}]:{settings.port}" if ":" in host else f"{host}:{settings.port}"
 
 
 @contextmanager

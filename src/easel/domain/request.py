@@ -53,4 +53,5 @@ class GenerationRequest:
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
-        return cls(**{**stored, "sampler": Sampler(stored["sampler"]), "spacing": Spacing(stored["spacing"])})
+        names: dict[str, Any] = {"sampler": Sampler(stored["sampler"]), "spacing": Spacing(stored["spacing"])}
+        return cls(**(stored | names))

@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -43,7 +44,7 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(files_router(services))
     app.include_router(modelslab_router(services))
     app.include_router(site_router(services))
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.mount("/static", Static(directory=STATIC), name="static")
     _answer_errors(app, Site(services, SessionSigner(services.secret)))
     # The last one added is the first to see a request.
     app.add_middleware(LimitBody)
@@ -52,6 +53,15 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(SecurityHeaders)
     app.add_middleware(TidyPath)
     return app
+
+
+class Static(StaticFiles):
+    """Asked for again at every visit (and answered 304), so that an upgrade never meets yesterday's scripts."""
+
+    def file_response(self, *arguments: Any, **options: Any) -> Response:
+        response = super().file_response(*arguments, **options)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
 
 def answer(request: Request, error: Exception) -> Response:

@@ -35,7 +35,7 @@ class ModelCard:
     badges: tuple[str, ...]
     paragraphs: tuple[str, ...]
     install_command: str | None
-    """What an operator types to have it here; None where it is here."""
+    """What an operator types to have it here; None where it is here, and for adapters, which are of no use yet."""
     is_checkpoint: bool
     """It draws by itself: an adapter needs a checkpoint to be drawn with."""
 
@@ -45,9 +45,8 @@ class ModelCard:
 
 
 def card_of(model: Model) -> ModelCard:
-    installed = model.weights is not None
-    # Where nobody offers a download, an operator brings the weights.
-    origin = "" if model.source else " --from FOLDER"
+    is_checkpoint = model.kind == "checkpoint"
+    missing = is_checkpoint and model.weights is None
     return ModelCard(
         model_id=model.model_id,
         name=model.name,
@@ -59,8 +58,8 @@ def card_of(model: Model) -> ModelCard:
         licence=model.licence,
         badges=_badges(model),
         paragraphs=tuple(paragraph.strip() for paragraph in model.description.split("\n\n") if paragraph.strip()),
-        install_command=None if installed else f"easel models install {model.model_id}{origin}",
-        is_checkpoint=model.kind == "checkpoint",
+        install_command=f"easel models install {model.model_id}" if missing else None,
+        is_checkpoint=is_checkpoint,
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from easel.accounts.keys import authenticate
+from easel.accounts.sign_in import redeem_sign_in_token
 from easel.db.session import Database
 from easel.domain.errors import NotAuthenticated
 from easel.kit.clock import SettableClock
@@ -27,6 +28,17 @@ class TestAccounts:
     def test_an_unknown_plan_is_refused_and_no_account_is_made(self, easel: Easel) -> None:
         assert "choose one of free" in easel("accounts", "create", "ann", "--plan", "gold")
         assert "ann" not in easel("accounts", "list")
+
+    def test_a_sign_in_link_is_for_the_owner_unless_somebody_is_named(
+        self, easel: Easel, database: Database, clock: SettableClock
+    ) -> None:
+        easel("accounts", "create", "ann")
+        roles: list[str] = []
+        for named in ((), ("ann",)):
+            token = easel("accounts", "sign-in", *named).strip().rpartition("token=")[2]
+            with database.transaction() as session:
+                roles.append(redeem_sign_in_token(session, clock, token).role)
+        assert roles == ["owner", "member"]
 
     def test_money_is_credited(self, easel: Easel) -> None:
         easel("accounts", "create", "ann")
