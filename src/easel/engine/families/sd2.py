@@ -11,6 +11,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from transformers import CLIPTextModel
 
+from easel.engine.backends.traced import Network, traced
 from easel.engine.families.base import Conditioning
 from easel.engine.families.networks import Autoencoder, TextEncoder, load_unet, weight_bytes
 
@@ -18,8 +19,8 @@ from easel.engine.families.networks import Autoencoder, TextEncoder, load_unet, 
 class StableDiffusion:
     def __init__(self, text: TextEncoder, unet: UNet2DConditionModel, autoencoder: Autoencoder) -> None:
         self._text = text
-        self._unet = unet
-        self._autoencoder = autoencoder
+        self._dtype = unet.dtype
+        self._network = traced(_call_of(unet), unet.device)
         self.latent_shape = autoencoder.latent_shape
         self.decode = autoencoder.decode
         self.bytes = weight_bytes(text.network, unet, autoencoder.network)
@@ -42,5 +43,13 @@ class StableDiffusion:
         self, latents: torch.Tensor, timesteps: torch.Tensor, conditionings: Sequence[Conditioning]
     ) -> torch.Tensor:
         states = torch.stack([conditioning.states for conditioning in conditionings])
-        answer = self._unet(latents.to(self._unet.dtype), timesteps, encoder_hidden_states=states, return_dict=False)
-        return answer[0].float()
+        return self._network(latents.to(self._dtype), timesteps, states).float()
+
+
+def _call_of(unet: UNet2DConditionModel) -> Network:
+    """Holds the network alone: a method would hold its family in a circle, and evicted weights would linger."""
+
+    def call(latents: torch.Tensor, timesteps: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
+        return unet(latents, timesteps, encoder_hidden_states=states, return_dict=False)[0]
+
+    return call

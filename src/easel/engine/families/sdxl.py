@@ -11,6 +11,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
+from easel.engine.backends.traced import Network, traced
 from easel.engine.families.base import Conditioning
 from easel.engine.families.folder import read_settings
 from easel.engine.families.networks import Autoencoder, TextEncoder, load_unet, weight_bytes
@@ -29,8 +30,9 @@ class StableDiffusionXL:
         """`second` has a projection. `zeros_for_no_text`: an empty text is zeros, not what the encoders make of it."""
         self._first = first
         self._second = second
-        self._unet = unet
-        self._autoencoder = autoencoder
+        self._dtype = unet.dtype
+        self._network = traced(_call_of(unet), unet.device)
+        self._pixels = autoencoder.pixels
         self._zeros_for_no_text = zeros_for_no_text
         self.latent_shape = autoencoder.latent_shape
         self.decode = autoencoder.decode
@@ -61,14 +63,34 @@ class StableDiffusionXL:
         self, latents: torch.Tensor, timesteps: torch.Tensor, conditionings: Sequence[Conditioning]
     ) -> torch.Tensor:
         """The network is told that the picture was never scaled or cropped."""
-        height, width = (side * self._autoencoder.pixels for side in latents.shape[-2:])
-        sizes = torch.tensor([[height, width, 0, 0, height, width]], dtype=self._unet.dtype, device=latents.device)
-        pooled = torch.stack([conditioning.pooled for conditioning in conditionings])
-        answer = self._unet(
-            latents.to(self._unet.dtype),
+        height, width = (side * self._pixels for side in latents.shape[-2:])
+        sizes = torch.tensor([[height, width, 0, 0, height, width]], dtype=self._dtype, device=latents.device)
+        answer = self._network(
+            latents.to(self._dtype),
             timesteps,
-            encoder_hidden_states=torch.stack([conditioning.states for conditioning in conditionings]),
-            added_cond_kwargs={"text_embeds": pooled, "time_ids": sizes.expand(len(latents), -1)},
-            return_dict=False,
+            torch.stack([conditioning.states for conditioning in conditionings]),
+            torch.stack([conditioning.pooled for conditioning in conditionings]),
+            sizes.expand(len(latents), -1),
         )
-        return answer[0].float()
+        return answer.float()
+
+
+def _call_of(unet: UNet2DConditionModel) -> Network:
+    """Holds the network alone: a method would hold its family in a circle, and evicted weights would linger."""
+
+    def call(
+        latents: torch.Tensor,
+        timesteps: torch.Tensor,
+        states: torch.Tensor,
+        pooled: torch.Tensor,
+        sizes: torch.Tensor,
+    ) -> torch.Tensor:
+        return unet(
+            latents,
+            timesteps,
+            encoder_hidden_states=states,
+            added_cond_kwargs={"text_embeds": pooled, "time_ids": sizes},
+            return_dict=False,
+        )[0]
+
+    return call
