@@ -1,5 +1,6 @@
 """Where the engine meets torch: encode, call the network, advance, decode."""
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -136,8 +137,12 @@ class TorchRunner:
         self._canvases.pop(id, None)
 
     def _family(self, checkpoint: Checkpoint) -> LoadedFamily:
-        load = _loader(checkpoint)
-        return self._loaded.get(checkpoint, lambda: load(checkpoint.folder, self._device, self._dtype))
+        return self._loaded.get(checkpoint, lambda: self._load(checkpoint))
+
+    def _load(self, checkpoint: Checkpoint) -> LoadedFamily:
+        # What was evicted for it goes first: libraries and recordings hold networks in circles.
+        gc.collect()
+        return _loader(checkpoint)(checkpoint.folder, self._device, self._dtype)
 
     def _encode(self, family: LoadedFamily, checkpoint: Checkpoint, text: str) -> Conditioning:
         return self._encoded.get((checkpoint, text), lambda: family.encode(text))

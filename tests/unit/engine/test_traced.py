@@ -1,11 +1,26 @@
 """A recorded network answers bit for bit as the network."""
 
+import gc
+import weakref
+from collections.abc import Callable
+
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
 
 from easel.engine.backends.traced import AFTER_CALLS, Traced
 from easel.engine.engine import Engine
+
+
+class Call(torch.nn.Module):
+    """A function as a module."""
+
+    def __init__(self, function: Callable[..., torch.Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        return self.function(*inputs)
 
 
 @pytest.fixture(scope="module")
@@ -25,9 +40,7 @@ def inputs(seed: int, rows: int = 2, side: int = 8) -> tuple[torch.Tensor, ...]:
 
 @torch.inference_mode()
 def test_a_network_is_recorded_once_a_shape_has_come_often_and_answers_the_same_bits(unet) -> None:
-    def network(latents: torch.Tensor, timesteps: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
-        return unet(latents, timesteps, encoder_hidden_states=states, return_dict=False)[0]
-
+    network = Call(lambda latents, timesteps, states: unet(latents, timesteps, states, return_dict=False)[0])
     traced = Traced(network)
     for call in range(AFTER_CALLS + 5):
         assert torch.equal(traced(*inputs(call)), network(*inputs(call)))
@@ -39,7 +52,7 @@ def test_a_network_is_recorded_once_a_shape_has_come_often_and_answers_the_same_
 @torch.inference_mode()
 def test_a_recording_follows_weights_that_change_in_place() -> None:
     layer = torch.nn.Linear(4, 4).requires_grad_(False)
-    traced = Traced(lambda x: layer(x))
+    traced = Traced(layer)
     ones = torch.ones(1, 4)
     for _ in range(AFTER_CALLS):
         traced(ones)
@@ -49,8 +62,21 @@ def test_a_recording_follows_weights_that_change_in_place() -> None:
 
 
 @torch.inference_mode()
+def test_recorded_weights_leave_memory_with_the_network() -> None:
+    layer = torch.nn.Linear(4, 4).requires_grad_(False)
+    traced = Traced(layer)
+    for _ in range(AFTER_CALLS + 1):
+        traced(torch.ones(1, 4))
+    assert traced.recordings == 1
+    weight = weakref.ref(layer.weight)
+    del layer, traced
+    gc.collect()
+    assert weight() is None
+
+
+@torch.inference_mode()
 def test_a_recording_that_answers_otherwise_is_not_used() -> None:
-    traced = Traced(lambda x: x + torch.rand(3))
+    traced = Traced(Call(lambda x: x + torch.rand(3)))
     for _ in range(AFTER_CALLS + 1):
         traced(torch.zeros(3))
     assert traced.recordings == 0
@@ -58,14 +84,14 @@ def test_a_recording_that_answers_otherwise_is_not_used() -> None:
 
 @torch.inference_mode()
 def test_a_network_that_cannot_be_recorded_is_called_as_it_is() -> None:
-    traced = Traced(lambda x: torch.tensor(float(x.sum().numpy())))
+    traced = Traced(Call(lambda x: torch.tensor(float(x.sum().numpy()))))
     for _ in range(AFTER_CALLS + 1):
         assert traced(torch.ones(3)) == 3
 
 
 @torch.inference_mode()
 def test_calls_that_take_too_long_to_be_worth_it_are_not_recorded() -> None:
-    traced = Traced(lambda x: x + 1, worth_seconds=0)
+    traced = Traced(Call(lambda x: x + 1), worth_seconds=0)
     for _ in range(AFTER_CALLS + 1):
         traced(torch.zeros(3))
     assert traced.recordings == 0

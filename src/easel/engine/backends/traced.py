@@ -33,12 +33,12 @@ MOST_SHAPES = 32
 class Traced:
     """Calls `network` by a recording of it, made once a shape has come often.
 
-    What `network` does may depend on the shapes of its tensors, not on the numbers in them. It is on the CPU, its
-    weights may change in place but not be exchanged. A recording that does not answer exactly what the network did is
-    dropped.
+    What `network` does may depend on the shapes of its tensors, not on the numbers in them. Its weights may change in
+    place but not be exchanged, and must be its own parameters: torch never frees the other tensors of a recording. A
+    recording that does not answer exactly what the network did is dropped.
     """
 
-    def __init__(self, network: Network, *, worth_seconds: float = WORTH_SECONDS) -> None:
+    def __init__(self, network: torch.nn.Module, *, worth_seconds: float = WORTH_SECONDS) -> None:
         self._network = network
         self._worth_seconds = worth_seconds
         self._seconds: defaultdict[Shapes, list[float]] = defaultdict(list)
@@ -84,6 +84,6 @@ def _as_recorded() -> AbstractContextManager[None]:
     return torch.jit.optimized_execution(False)  # pyright: ignore[reportPrivateImportUsage]
 
 
-def traced(network: Network, device: torch.device) -> Network:
+def traced(network: torch.nn.Module, device: torch.device) -> Network:
     """`network`, by recordings where that is known to answer bit for bit the same: on a CPU."""
     return Traced(network) if device.type == "cpu" else network

@@ -11,7 +11,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from transformers import CLIPTextModel
 
-from easel.engine.backends.traced import Network, traced
+from easel.engine.backends.traced import traced
 from easel.engine.families.base import Conditioning
 from easel.engine.families.networks import Autoencoder, TextEncoder, load_unet, weight_bytes
 
@@ -20,7 +20,7 @@ class StableDiffusion:
     def __init__(self, text: TextEncoder, unet: UNet2DConditionModel, autoencoder: Autoencoder) -> None:
         self._text = text
         self._dtype = unet.dtype
-        self._network = traced(_call_of(unet), unet.device)
+        self._network = traced(_Call(unet), unet.device)
         self.latent_shape = autoencoder.latent_shape
         self.decode = autoencoder.decode
         self.bytes = weight_bytes(text.network, unet, autoencoder.network)
@@ -46,10 +46,12 @@ class StableDiffusion:
         return self._network(latents.to(self._dtype), timesteps, states).float()
 
 
-def _call_of(unet: UNet2DConditionModel) -> Network:
-    """Holds the network alone: a method would hold its family in a circle, and evicted weights would linger."""
+class _Call(torch.nn.Module):
+    """The network as a function of tensors."""
 
-    def call(latents: torch.Tensor, timesteps: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
-        return unet(latents, timesteps, encoder_hidden_states=states, return_dict=False)[0]
+    def __init__(self, unet: UNet2DConditionModel) -> None:
+        super().__init__()
+        self.unet = unet
 
-    return call
+    def forward(self, latents: torch.Tensor, timesteps: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
+        return self.unet(latents, timesteps, encoder_hidden_states=states, return_dict=False)[0]

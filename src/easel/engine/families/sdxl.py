@@ -11,7 +11,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
-from easel.engine.backends.traced import Network, traced
+from easel.engine.backends.traced import traced
 from easel.engine.families.base import Conditioning
 from easel.engine.families.folder import read_settings
 from easel.engine.families.networks import Autoencoder, TextEncoder, load_unet, weight_bytes
@@ -31,7 +31,7 @@ class StableDiffusionXL:
         self._first = first
         self._second = second
         self._dtype = unet.dtype
-        self._network = traced(_call_of(unet), unet.device)
+        self._network = traced(_Call(unet), unet.device)
         self._pixels = autoencoder.pixels
         self._zeros_for_no_text = zeros_for_no_text
         self.latent_shape = autoencoder.latent_shape
@@ -75,22 +75,25 @@ class StableDiffusionXL:
         return answer.float()
 
 
-def _call_of(unet: UNet2DConditionModel) -> Network:
-    """Holds the network alone: a method would hold its family in a circle, and evicted weights would linger."""
+class _Call(torch.nn.Module):
+    """The network as a function of tensors."""
 
-    def call(
+    def __init__(self, unet: UNet2DConditionModel) -> None:
+        super().__init__()
+        self.unet = unet
+
+    def forward(
+        self,
         latents: torch.Tensor,
         timesteps: torch.Tensor,
         states: torch.Tensor,
         pooled: torch.Tensor,
         sizes: torch.Tensor,
     ) -> torch.Tensor:
-        return unet(
+        return self.unet(
             latents,
             timesteps,
             encoder_hidden_states=states,
             added_cond_kwargs={"text_embeds": pooled, "time_ids": sizes},
             return_dict=False,
         )[0]
-
-    return call
