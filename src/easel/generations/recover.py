@@ -39,7 +39,7 @@ def _give_back(session: Session, clock: Clock, job: Job) -> None:
         queue.end(session, job, JobState.CANCELLED, clock.now())
         end_unpaid(session, clock, job)
     elif job.attempts >= job.max_attempts:
-        error = f"Drawing this picture ended its worker {job.attempts} times; it is not tried again and costs nothing."
+        error = f"This request was lost with its worker {job.attempts} times; it is not tried again and costs nothing."
         queue.end(session, job, JobState.FAILED, clock.now(), error)
         end_unpaid(session, clock, job)
     else:

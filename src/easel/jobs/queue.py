@@ -9,13 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, true, tuple_, update
 from sqlalchemy.orm import Session
 
 from easel.db.notify import JOBS, notify
 from easel.domain.errors import Conflict
 from easel.jobs.states import JobState
 from easel.jobs.tables import Job
+
+PATIENCE = timedelta(seconds=30)
+"""A job that has waited longer is taken in turn, whichever model it needs: nobody starves for a model that is cold."""
 
 MAX_ATTEMPTS = 3
 """A job that was lost with its worker this often is not given to another one."""
@@ -74,18 +77,33 @@ def queue_position(session: Session, job: Job) -> int:
 
 
 def claim(
-    session: Session, worker_id: str, *, resident: Sequence[str], limit: int, lease: timedelta, now: datetime
+    session: Session,
+    worker_id: str,
+    *,
+    kind: str,
+    resident: Sequence[str],
+    limit: int,
+    idle: bool,
+    lease: timedelta,
+    now: datetime,
 ) -> list[Job]:
-    """Lease up to `limit` queued jobs to the worker: those whose model it holds first, then by priority and age.
+    """Lease up to `limit` queued jobs to the worker.
 
-    SKIP LOCKED lets many workers claim at once without waiting for each other or taking the same job.
+    First those that have waited longer than PATIENCE, then those whose model the worker holds, then the others; each by
+    priority and age. A job that was lost with a worker before may be what ended it: it goes, alone, to a worker that is
+    `idle`, so that it cannot take others with it again.
     """
-    ready = select(Job).where(Job.state == JobState.QUEUED, Job.available_at <= now)
+    ready = select(Job).where(Job.kind == kind, Job.state == JobState.QUEUED, Job.available_at <= now)
+    # SKIP LOCKED: many workers claim at once without waiting for each other or taking the same job.
     in_turn = ready.order_by(Job.priority.desc(), Job.id).with_for_update(skip_locked=True)
-    jobs = list(session.scalars(in_turn.where(Job.model_id.in_(resident)).limit(limit))) if resident else []
-    if len(jobs) < limit:
-        others = in_turn.where(Job.id.not_in([job.id for job in jobs])).limit(limit - len(jobs))
-        jobs += session.scalars(others)
+    suspects = list(session.scalars(in_turn.where(Job.attempts > 0).limit(1)))
+    if suspects:
+        jobs = suspects if idle else []
+    else:
+        jobs = list(session.scalars(in_turn.where(Job.created_at < now - PATIENCE).limit(limit)))
+        for wanted in (Job.model_id.in_(resident), true()):
+            more = in_turn.where(wanted, Job.id.not_in([job.id for job in jobs])).limit(limit - len(jobs))
+            jobs += session.scalars(more) if len(jobs) < limit else ()
     for job in jobs:
         job.state = JobState.RUNNING
         job.worker_id = worker_id
@@ -96,20 +114,19 @@ def claim(
     return jobs
 
 
-def renew(
-    session: Session, worker_id: str, job_ids: Sequence[int], *, lease: timedelta, now: datetime
-) -> dict[int, bool]:
-    """Prolong the leases of jobs in the worker's hands; answers each id and whether its cancellation is asked for.
+def renew(session: Session, held: Sequence[Lease], *, lease: timedelta, now: datetime) -> dict[Lease, bool]:
+    """Prolong the leases in a worker's hands; answers each and whether its job is asked to be cancelled.
 
-    A job missing from the answer is no longer the worker's.
+    A lease missing from the answer is lost.
     """
+    keys = tuple_(Job.id, Job.worker_id, Job.attempts)
     renewed = (
         update(Job)
-        .where(Job.id.in_(job_ids), Job.worker_id == worker_id, Job.state == JobState.RUNNING)
+        .where(keys.in_([(one.job_id, one.worker_id, one.attempt) for one in held]), Job.state == JobState.RUNNING)
         .values(lease_until=now + lease)
-        .returning(Job.id, Job.cancel_requested)
+        .returning(Job.id, Job.worker_id, Job.attempts, Job.cancel_requested)
     )
-    return {job_id: cancel for job_id, cancel in session.execute(renewed)}
+    return {Lease(job, worker or "", attempt): cancel for job, worker, attempt, cancel in session.execute(renewed)}
 
 
 def close(session: Session, lease: Lease, state: JobState, now: datetime, error: str | None = None) -> Job:

@@ -33,11 +33,15 @@ class Assignment:
     def is_complete(self) -> bool:
         return len(self.images) == self.request.samples
 
+    @property
+    def steps_in_all(self) -> int:
+        return self.request.steps * self.request.samples
+
     def picture_requests(self) -> list[PictureRequest]:
         request = self.request
         return [
             PictureRequest(
-                id=f"{self.lease.job_id}/{index}",
+                id=f"{self.lease.job_id}/{self.lease.attempt}/{index}",
                 checkpoint=self.checkpoint,
                 prompt=request.prompt,
                 negative_prompt=request.negative_prompt,
@@ -69,7 +73,7 @@ def assignment_of(session: Session, job: Job) -> Assignment:
     )
 
 
-def job_and_index(picture_id: str) -> tuple[int, int]:
+def lease_and_index(picture_id: str, worker_id: str) -> tuple[Lease, int]:
     """What `Assignment.picture_requests` put into the picture's id."""
-    job_id, index = picture_id.split("/")
-    return int(job_id), int(index)
+    job_id, attempt, index = picture_id.split("/")
+    return Lease(int(job_id), worker_id, int(attempt)), int(index)

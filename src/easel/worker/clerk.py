@@ -8,13 +8,11 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Protocol
 
 import psycopg
 import structlog
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from easel.db.notify import JOBS
 from easel.db.session import Database
@@ -22,43 +20,20 @@ from easel.domain.errors import DomainError
 from easel.generations.events import announce
 from easel.generations.finish import fail
 from easel.generations.recover import recover_expired
+from easel.generations.submit import GENERATE
 from easel.jobs import queue, workers
 from easel.jobs.queue import Lease
 from easel.kit.clock import Clock
 from easel.worker.assignment import Assignment, assignment_of
+from easel.worker.desk import Desk
 
 log = structlog.get_logger()
 
 PROGRESS_SECONDS = 0.25
 POLL_SECONDS = 2.0
 RECONNECT_SECONDS = 0.5
-
-
-class Desk(Protocol):
-    """What the clerk needs of the worker. Called from the clerk's thread."""
-
-    def room(self) -> int:
-        """How many more generations may be claimed."""
-        ...
-
-    def arrive(self, assignment: Assignment) -> None: ...
-
-    def drop(self, job_id: int, *, cancelled: bool) -> None:
-        """Stop drawing: cancelled on request, or lost to another worker."""
-        ...
-
-    def held(self) -> list[int]:
-        """Ids of the jobs in hand."""
-        ...
-
-    @property
-    def resident(self) -> Callable[[], Sequence[str]]:
-        """Model ids whose weights are loaded."""
-        ...
-
-    def take_progress(self) -> list[dict[str, int]]:
-        """What has moved since the last call: generation, step, steps."""
-        ...
+HUNG_SECONDS = 15 * 60.0
+"""Longer than any tick or any loading of weights takes. A thread that hangs in a driver cannot be woken, only left."""
 
 
 class Clerk:
@@ -74,6 +49,7 @@ class Clerk:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="clerk", daemon=True)
         self._next_beat = 0.0
+        self._broken: Exception | None = None
 
     def start(self) -> None:
         """Register the worker and begin. Raises when the database cannot be reached at all."""
@@ -93,19 +69,28 @@ class Clerk:
         self._stopping.set()
         self._thread.join(timeout=10)
 
+    def check(self) -> None:
+        """Raises what has ended the clerk: a worker without one must end, too, or it would sit on its jobs."""
+        if self._broken:
+            raise self._broken
+
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
                 with psycopg.connect(self._database.url, autocommit=True) as connection:
                     connection.execute(f"LISTEN {JOBS}")
                     self._serve(connection)
-            except (OperationalError, psycopg.OperationalError) as error:
+            except (DBAPIError, psycopg.Error) as error:
                 log.warning("database is away", error=type(error).__name__)
                 self._stopping.wait(RECONNECT_SECONDS)
+            except Exception as error:
+                self._broken = error
+                return
 
     def _serve(self, connection: psycopg.Connection) -> None:
         """Everything is looked at after each piece of news, and every so often without any."""
         while not self._stopping.is_set():
+            self._leave_if_hung()
             self._beat_if_due()
             self._publish()
             self._claim()
@@ -113,20 +98,29 @@ class Clerk:
             for _ in connection.notifies(timeout=patience, stop_after=1):
                 self._next_beat = 0.0  # the news may be a cancellation: look at our own jobs, too
 
+    def _leave_if_hung(self) -> None:
+        """End the process, whatever the engine's thread is stuck in, so that its jobs go to the next worker."""
+        silent = self._desk.seconds_without_a_sign_of_life()
+        if silent > HUNG_SECONDS:
+            log.critical("the engine hangs", seconds=round(silent))
+            os._exit(1)
+
     def _claim(self) -> None:
         room = self._desk.room()
         if room <= 0:
             return
+        arrivals: list[Assignment] = []
         with self._database.transaction() as session:
             jobs = queue.claim(
                 session,
                 self._worker_id,
+                kind=GENERATE,
                 resident=self._desk.resident(),
                 limit=room,
+                idle=not self._desk.held(),
                 lease=self._lease,
                 now=self._clock.now(),
             )
-            arrivals: list[Assignment] = []
             for job in jobs:
                 try:
                     arrivals.append(assignment_of(session, job))
@@ -140,24 +134,26 @@ class Clerk:
         if time.monotonic() < self._next_beat:
             return
         self._next_beat = time.monotonic() + self._lease.total_seconds() / 3
+        held = self._desk.held()
         with self._database.transaction() as session:
             now = self._clock.now()
-            held = self._desk.held()
             workers.beat(session, self._worker_id, resident=self._desk.resident(), now=now)
-            ours = queue.renew(session, self._worker_id, held, lease=self._lease, now=now)
+            kept = queue.renew(session, held, lease=self._lease, now=now)
             recovered = recover_expired(session, self._clock)
         if recovered:
             log.warning("leases ran out", jobs=recovered)
-        for job_id in held:
-            if job_id not in ours:
-                self._desk.drop(job_id, cancelled=False)
-            elif ours[job_id]:
-                self._desk.drop(job_id, cancelled=True)
+        for lease in held:
+            if lease not in kept:
+                self._desk.drop(lease, cancelled=False)
+            elif kept[lease]:
+                self._desk.drop(lease, cancelled=True)
 
     def _publish(self) -> None:
         moved = self._desk.take_progress()
         if not moved:
             return
         with self._database.transaction() as session:
-            for progress in moved:
-                announce(session, progress["generation"], "step", step=progress["step"], steps=progress["steps"])
+            for assignment in moved:
+                announce(
+                    session, assignment.generation_id, "step", step=assignment.steps_done, steps=assignment.steps_in_all
+                )

@@ -1,9 +1,12 @@
 """From finished images to a closed job: encode, store, then one transaction. Runs beside the engine, not in its way."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
+from obstore.exceptions import BaseError
 from sqlalchemy.exc import OperationalError
 
 from easel.artifacts.blobs import BlobStore
@@ -19,7 +22,11 @@ from easel.worker.assignment import Assignment
 log = structlog.get_logger()
 
 RETRY_SECONDS = (0.2, 0.5, 1, 2, 4, 8, 16)
-"""How long a database that is away is waited for; after that the lease will have run out anyway."""
+"""How long a database or a store that is away is waited for."""
+
+STORE_IS_AWAY = (OSError, BaseError)
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -31,20 +38,17 @@ class Delivery:
 
     def deliver(self, assignment: Assignment) -> None:
         """The bytes go first: a record never points at nothing. Written twice, they are the same bytes."""
-        pictures = [self._store(assignment, index) for index in sorted(assignment.images)]
-        for wait in (*RETRY_SECONDS, None):
-            try:
-                with self.database.transaction() as session:
-                    finish(session, self.clock, assignment.lease, pictures, links=self.links, notes=assignment.notes)
-                log.info("delivered", generation=assignment.generation_id, pictures=len(pictures))
-                return
-            except LeaseLost as lost:
-                log.warning("delivery dropped", generation=assignment.generation_id, reason=str(lost))
-                return
-            except OperationalError:
-                if wait is None:
-                    raise
-                time.sleep(wait)
+        try:
+            pictures = patiently(lambda: self._store_all(assignment), STORE_IS_AWAY)
+        except STORE_IS_AWAY as error:
+            log.error("pictures not stored", generation=assignment.generation_id, error=type(error).__name__)
+            self.report_failure(assignment.lease, "The pictures were drawn but could not be stored. Please try again.")
+            return
+        try:
+            patiently(lambda: self._finish(assignment, pictures), OperationalError)
+            log.info("delivered", generation=assignment.generation_id, pictures=len(pictures))
+        except LeaseLost as lost:
+            log.warning("delivery dropped", generation=assignment.generation_id, reason=str(lost))
 
     def report_failure(self, lease: Lease, sentence: str) -> None:
         """Close the job as failed, unless it is no longer ours."""
@@ -55,6 +59,13 @@ class Delivery:
         except LeaseLost as lost:
             log.warning("failure dropped", job=lease.job_id, reason=str(lost))
 
+    def _finish(self, assignment: Assignment, pictures: list[StoredPicture]) -> None:
+        with self.database.transaction() as session:
+            finish(session, self.clock, assignment.lease, pictures, links=self.links, notes=assignment.notes)
+
+    def _store_all(self, assignment: Assignment) -> list[StoredPicture]:
+        return [self._store(assignment, index) for index in sorted(assignment.images)]
+
     def _store(self, assignment: Assignment, index: int) -> StoredPicture:
         request = assignment.request
         text = infotext(request, index=index, model_name=request.model_id, model_hash=None)
@@ -64,3 +75,13 @@ class Delivery:
         return describe_picture(
             data, index=index, key=key, width=request.width, height=request.height, seed=request.seed_of(index)
         )
+
+
+def patiently(act: Callable[[], Result], away: type[Exception] | tuple[type[Exception], ...]) -> Result:
+    """Do `act`, again and again while it raises `away`; the last time lets it raise."""
+    for wait in RETRY_SECONDS:
+        try:
+            return act()
+        except away:
+            time.sleep(wait)
+    return act()

@@ -1,7 +1,5 @@
 """The worker: one engine on the calling thread, a clerk and a small delivery pool beside it."""
 
-import queue as queues
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
@@ -19,9 +17,10 @@ from easel.generations.recover import hand_back
 from easel.jobs import workers
 from easel.jobs.queue import LeaseLost
 from easel.kit.clock import Clock
-from easel.worker.assignment import Assignment, job_and_index
+from easel.worker.assignment import Assignment, lease_and_index
 from easel.worker.clerk import Clerk
 from easel.worker.deliver import Delivery
+from easel.worker.desk import Desk
 
 log = structlog.get_logger()
 
@@ -50,24 +49,21 @@ class Worker:
         self._engine = engine
         self._database = database
         self._clock = clock
-        self._capacity = capacity
-        self.resident = resident
         self._delivery = Delivery(database, clock, blobs, links)
-        self._clerk = Clerk(worker_id, database=database, clock=clock, lease=lease, device=device, desk=self)
+        self._desk = Desk(capacity, resident)
+        self._clerk = Clerk(worker_id, database=database, clock=clock, lease=lease, device=device, desk=self._desk)
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="deliver")
-        self._lock = threading.Lock()
-        self._in_hand: dict[int, Assignment] = {}
-        self._moved: set[int] = set()
-        self._inbox: queues.SimpleQueue[Assignment | tuple[int, bool]] = queues.SimpleQueue()
         self._stopping = False
-
-    # -- the engine's thread ---------------------------------------------------------------------------------------
 
     def run(self) -> None:
         self._clerk.start()
         log.info("worker ready", worker=self._worker_id)
         while not self._stopping:
-            self._read_inbox()
+            self._clerk.check()
+            for assignment in self._desk.wait(IDLE_SECONDS if self._engine.is_idle else 0):
+                self._begin(assignment)
+            for assignment, cancelled in self._desk.take_dropped():
+                self._abandon(assignment, cancelled=cancelled)
             for event in self._engine.step():
                 self._handle(event)
         self._hand_back()
@@ -75,20 +71,6 @@ class Worker:
     def stop(self) -> None:
         """End `run` after the tick at hand; safe from a signal handler."""
         self._stopping = True
-
-    def _read_inbox(self) -> None:
-        """Take what the clerk brought; with nothing to draw, wait for it."""
-        block = self._engine.is_idle
-        while True:
-            try:
-                item = self._inbox.get(timeout=IDLE_SECONDS) if block else self._inbox.get_nowait()
-            except queues.Empty:
-                return
-            block = False
-            if isinstance(item, Assignment):
-                self._begin(item)
-            else:
-                self._abandon(*item)
 
     def _begin(self, assignment: Assignment) -> None:
         try:
@@ -98,15 +80,13 @@ class Worker:
             self._give_up(assignment, str(refusal))
 
     def _handle(self, event: Event) -> None:
-        job_id, index = job_and_index(event.id)
-        assignment = self._in_hand.get(job_id)
+        lease, index = lease_and_index(event.id, self._worker_id)
+        assignment = self._desk.find(lease)
         if assignment is None:
             return  # dropped meanwhile
         match event:
             case Progress():
-                with self._lock:
-                    assignment.steps_done += 1
-                    self._moved.add(job_id)
+                self._desk.note_step(assignment)
             case Finished():
                 assignment.images[index] = event.image
                 assignment.notes += [note for note in event.notes if note not in assignment.notes]
@@ -119,15 +99,14 @@ class Worker:
         self._cancel_pictures(assignment)
         self._after(assignment, self._pool.submit(self._delivery.report_failure, assignment.lease, sentence))
 
-    def _abandon(self, job_id: int, cancelled: bool) -> None:
-        assignment = self._in_hand.get(job_id)
-        if assignment is None or assignment.is_complete:
-            return
+    def _abandon(self, assignment: Assignment, *, cancelled: bool) -> None:
+        if assignment.is_complete:
+            return  # on its way to the customer already
         self._cancel_pictures(assignment)
         if cancelled:
             self._after(assignment, self._pool.submit(self._confirm_cancelled, assignment))
         else:
-            self._forget(job_id)
+            self._desk.forget(assignment.lease)
 
     def _cancel_pictures(self, assignment: Assignment) -> None:
         for picture in assignment.picture_requests():
@@ -145,16 +124,11 @@ class Worker:
 
         def over(done: Future[None]) -> None:
             if error := done.exception():
-                # The job stays leased to us and unrenewed: it runs out and somebody draws it again.
-                log.error("delivery failed", generation=assignment.generation_id, error=repr(error))
-            self._forget(assignment.lease.job_id)
+                # No longer in hand, the lease is not renewed: it runs out and somebody draws the job again.
+                log.error("delivery failed", generation=assignment.generation_id, error=type(error).__name__)
+            self._desk.forget(assignment.lease)
 
         work.add_done_callback(over)
-
-    def _forget(self, job_id: int) -> None:
-        with self._lock:
-            self._in_hand.pop(job_id, None)
-            self._moved.discard(job_id)
 
     def _hand_back(self) -> None:
         """A worker that stops on purpose keeps nobody waiting for its leases."""
@@ -164,33 +138,3 @@ class Worker:
             hand_back(session, self._clock, self._worker_id)
             workers.mark_stopped(session, self._worker_id, self._clock.now())
         log.info("worker stopped", worker=self._worker_id)
-
-    # -- the clerk's thread ----------------------------------------------------------------------------------------
-
-    def room(self) -> int:
-        return self._capacity - len(self._in_hand)
-
-    def arrive(self, assignment: Assignment) -> None:
-        with self._lock:
-            self._in_hand[assignment.lease.job_id] = assignment
-        self._inbox.put(assignment)
-
-    def drop(self, job_id: int, *, cancelled: bool) -> None:
-        self._inbox.put((job_id, cancelled))
-
-    def held(self) -> list[int]:
-        with self._lock:
-            return list(self._in_hand)
-
-    def take_progress(self) -> list[dict[str, int]]:
-        with self._lock:
-            moved = [self._in_hand[job_id] for job_id in self._moved if job_id in self._in_hand]
-            self._moved.clear()
-            return [
-                {
-                    "generation": assignment.generation_id,
-                    "step": assignment.steps_done,
-                    "steps": assignment.request.steps * assignment.request.samples,
-                }
-                for assignment in moved
-            ]

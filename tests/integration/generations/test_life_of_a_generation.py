@@ -77,7 +77,9 @@ def money(database: Database, account: Account) -> tuple[int, int]:
 
 def claim_one(database: Database, clock: SettableClock, worker: str = "w") -> Lease:
     with database.transaction() as session:
-        [job] = queue.claim(session, worker, resident=(), limit=1, lease=LEASE, now=clock.now())
+        [job] = queue.claim(
+            session, worker, kind="generate", resident=(), limit=1, idle=True, lease=LEASE, now=clock.now()
+        )
         return Lease(job.id, worker, job.attempts)
 
 
@@ -154,7 +156,7 @@ def test_the_jobs_of_a_dead_worker_come_back_at_once_and_a_killer_is_given_up(
             assert take_back(session, clock, f"w{attempt}") == 1
     seen = view(database, clock, generation)
     assert seen.state is JobState.FAILED
-    assert f"ended its worker {MAX_ATTEMPTS} times" in (seen.error or "")
+    assert f"lost with its worker {MAX_ATTEMPTS} times" in (seen.error or "")
     assert money(database, account) == (START, 0)
 
 
@@ -187,7 +189,7 @@ def test_cancelling_a_running_generation_asks_its_worker(
     lease = claim_one(database, clock)
     with database.transaction() as session:
         cancel(session, clock, account.id, generation.id)
-        assert queue.renew(session, "w", [lease.job_id], lease=LEASE, now=clock.now()) == {lease.job_id: True}
+        assert queue.renew(session, [lease], lease=LEASE, now=clock.now()) == {lease: True}
     assert view(database, clock, generation).state is JobState.RUNNING
     with database.transaction() as session:
         confirm_cancelled(session, clock, lease)

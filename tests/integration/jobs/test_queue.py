@@ -40,9 +40,23 @@ def add(
 
 
 def claim(
-    session: Session, clock: SettableClock, worker: str = "w", limit: int = 1, resident: tuple[str, ...] = ()
+    session: Session,
+    clock: SettableClock,
+    worker: str = "w",
+    limit: int = 1,
+    resident: tuple[str, ...] = (),
+    idle: bool = True,
 ) -> list[int]:
-    jobs = queue.claim(session, worker, resident=resident, limit=limit, lease=LEASE, now=clock.now())
+    jobs = queue.claim(
+        session,
+        worker,
+        kind="generate",
+        resident=resident,
+        limit=limit,
+        idle=idle,
+        lease=LEASE,
+        now=clock.now(),
+    )
     return [job.subject_id for job in jobs]
 
 
@@ -62,6 +76,39 @@ def test_a_resident_model_comes_first(session: Session, clock: SettableClock, ac
     add(session, clock, account_id, 1, model="cold")
     add(session, clock, account_id, 2, model="warm")
     assert claim(session, clock, limit=2, resident=("warm",)) == [2, 1]
+
+
+def test_nobody_starves_for_a_cold_model(session: Session, clock: SettableClock, account_id: int) -> None:
+    add(session, clock, account_id, 1, model="cold")
+    clock.advance(queue.PATIENCE + timedelta(seconds=1))
+    add(session, clock, account_id, 2, model="warm")
+    assert claim(session, clock, limit=1, resident=("warm",)) == [1]
+
+
+def test_a_job_that_was_lost_with_a_worker_is_drawn_alone(
+    session: Session, clock: SettableClock, account_id: int
+) -> None:
+    for subject in (1, 2, 3):
+        add(session, clock, account_id, subject)
+    claim(session, clock, limit=1)
+    [lost] = queue.lock_jobs_of(session, "w")
+    queue.requeue(session, lost, available_at=clock.now())
+    assert claim(session, clock, limit=3, idle=False) == []
+    assert claim(session, clock, limit=3, idle=True) == [1]
+    assert claim(session, clock, limit=3, idle=False) == [2, 3]
+
+
+def test_a_worker_takes_only_its_own_kind_of_job(session: Session, clock: SettableClock, account_id: int) -> None:
+    queue.enqueue(
+        session,
+        kind="train_lora",
+        subject_id=1,
+        account_id=account_id,
+        model_id="m",
+        priority=9,
+        now=clock.now(),
+    )
+    assert claim(session, clock) == []
 
 
 def test_what_is_not_due_is_not_claimed(session: Session, clock: SettableClock, account_id: int) -> None:
@@ -122,12 +169,13 @@ def test_renewing_keeps_a_lease_alive_and_tells_what_is_lost(
     job_id = add(session, clock, account_id, 1)
     claim(session, clock)
     clock.advance(LEASE * 0.9)
-    assert queue.renew(session, "w", [job_id], lease=LEASE, now=clock.now()) == {job_id: False}
+    held, stale, another = Lease(job_id, "w", 1), Lease(job_id, "w", 0), Lease(job_id, "another", 1)
+    assert queue.renew(session, [held], lease=LEASE, now=clock.now()) == {held: False}
     clock.advance(LEASE * 0.9)
     assert queue.lock_expired(session, clock.now()) == []
-    assert queue.renew(session, "another", [job_id], lease=LEASE, now=clock.now()) == {}
+    assert queue.renew(session, [stale, another], lease=LEASE, now=clock.now()) == {}
     queue.request_cancel(session, queue.lock(session, job_id))
-    assert queue.renew(session, "w", [job_id], lease=LEASE, now=clock.now()) == {job_id: True}
+    assert queue.renew(session, [held], lease=LEASE, now=clock.now()) == {held: True}
 
 
 def test_a_job_nobody_renews_expires_though_its_worker_lives(
@@ -136,7 +184,7 @@ def test_a_job_nobody_renews_expires_though_its_worker_lives(
     kept, dropped = add(session, clock, account_id, 1), add(session, clock, account_id, 2)
     claim(session, clock, limit=2)
     clock.advance(LEASE * 0.9)
-    queue.renew(session, "w", [kept], lease=LEASE, now=clock.now())
+    queue.renew(session, [Lease(kept, "w", 1)], lease=LEASE, now=clock.now())
     clock.advance(LEASE * 0.9)
     assert [job.id for job in queue.lock_expired(session, clock.now())] == [dropped]
 

@@ -169,7 +169,51 @@ def test_a_silent_workers_job_is_drawn_by_another(
 ) -> None:
     generation = order()
     with database.transaction() as session:  # a worker that claims and is never heard of again
-        queue.claim(session, "gone", resident=(), limit=1, lease=timedelta(seconds=1), now=CLOCK.now())
+        queue.claim(
+            session,
+            "gone",
+            kind="generate",
+            resident=(),
+            limit=1,
+            idle=True,
+            lease=timedelta(seconds=1),
+            now=CLOCK.now(),
+        )
     with working(database, blobs, FakeRunner(), lease=timedelta(seconds=1.5)):
         view = wait_for(database, account, generation, final)
     assert view.state is JobState.DONE
+
+
+def test_pictures_that_cannot_be_stored_fail_and_cost_nothing(
+    database: Database, account: Account, order: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class FullDisk(BlobStore):
+        def put(self, key: str, data: bytes) -> None:
+            raise OSError("no space left")
+
+    monkeypatch.setattr("easel.worker.deliver.RETRY_SECONDS", (0.01,))
+    generation = order()
+    with working(database, FullDisk("memory:///"), FakeRunner()):
+        view = wait_for(database, account, generation, final)
+    assert (view.state, view.cost) == (JobState.FAILED, 0)
+    assert "could not be stored" in (view.error or "")
+
+
+def test_a_clerk_that_breaks_ends_its_worker(database: Database, account: Account, order: Callable[..., int]) -> None:
+    def broken() -> list[str]:
+        raise RuntimeError("mutated during iteration")
+
+    worker = Worker(
+        "w",
+        Engine(FakeRunner()),
+        database=database,
+        clock=CLOCK,
+        blobs=BlobStore("memory:///"),
+        links=LinkSigner("secret"),
+        lease=timedelta(seconds=30),
+        capacity=4,
+        device="fake",
+        resident=broken,
+    )
+    with pytest.raises(RuntimeError, match="mutated"):
+        worker.run()
