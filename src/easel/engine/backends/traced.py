@@ -11,7 +11,6 @@ import time
 import warnings
 from collections import defaultdict
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import TypeAlias, cast
 
 import torch
@@ -50,18 +49,18 @@ class Traced:
 
     def __call__(self, *inputs: torch.Tensor) -> torch.Tensor:
         shapes = tuple(tensor.shape for tensor in inputs)
-        chosen = self._settled.get(shapes)
-        if chosen is None:
-            return self._try_out(shapes, inputs)
-        with _as_recorded():
-            return chosen(*inputs)
+        if shapes in self._settled:
+            return self._settled[shapes](*inputs)
+        if len(self._settled) == MOST_SHAPES:
+            return self._network(*inputs)
+        return self._try_out(shapes, inputs)
 
     def _try_out(self, shapes: Shapes, inputs: tuple[torch.Tensor, ...]) -> torch.Tensor:
         started = time.perf_counter()
         answer = self._network(*inputs)
         seconds = self._seconds[shapes]
         seconds.append(time.perf_counter() - started)
-        if len(seconds) == AFTER_CALLS and len(self._settled) < MOST_SHAPES:
+        if len(seconds) == AFTER_CALLS:
             del self._seconds[shapes]
             is_worth_it = min(seconds) < self._worth_seconds
             self._settled[shapes] = self._record(inputs, answer) if is_worth_it else self._network
@@ -69,19 +68,24 @@ class Traced:
 
     def _record(self, inputs: tuple[torch.Tensor, ...], answer: torch.Tensor) -> Network:
         try:
-            with warnings.catch_warnings(action="ignore"), _as_recorded():
-                recording = cast(Network, torch.jit.trace(self._network, inputs, check_trace=False))
-                if torch.equal(recording(*inputs), answer):
-                    return recording
+            with warnings.catch_warnings(action="ignore"):
+                recording = _as_recorded(cast(Network, torch.jit.trace(self._network, inputs, check_trace=False)))
+            if torch.equal(recording(*inputs), answer):
+                return recording
             log.warning("a recording of a network answered otherwise than the network; it is not used")
         except Exception:  # whatever a recorder that is being retired may raise
             log.warning("a network could not be recorded; it is called as it is", exc_info=True)
         return self._network
 
 
-def _as_recorded() -> AbstractContextManager[None]:
+def _as_recorded(recording: Network) -> Network:
     """Keeps the interpreter from merging products on its own, at calls of its choosing: that would change last bits."""
-    return torch.jit.optimized_execution(False)  # pyright: ignore[reportPrivateImportUsage]
+
+    def run(*inputs: torch.Tensor) -> torch.Tensor:
+        with torch.jit.optimized_execution(False):  # pyright: ignore[reportPrivateImportUsage]
+            return recording(*inputs)
+
+    return run
 
 
 def traced(network: torch.nn.Module, device: torch.device) -> Network:
