@@ -6,6 +6,7 @@ request alone. It needs no torch, so a test that uses it starts at once.
 
 import hashlib
 import time
+from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,6 +21,8 @@ from easel.engine.trajectory import Trajectory
 SCHEDULE = NoiseSchedule.from_config(
     {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012, "timestep_spacing": "trailing"}
 )
+REMEMBERED_CALLS = 10_000
+
 LONGEST_PROMPT = 75
 """Words beyond these are cut, as a text encoder cuts tokens."""
 
@@ -34,8 +37,8 @@ class FakeRunner:
 
     seconds_per_call: float = 0.0
     max_checkpoints: int = 2
-    calls: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
-    """The ids of each network call, in order."""
+    calls: deque[tuple[str, ...]] = field(default_factory=lambda: deque[tuple[str, ...]](maxlen=REMEMBERED_CALLS))
+    """The ids of each network call, in order; the newest of them in a long run."""
     _prepared: dict[str, int] = field(default_factory=dict[str, int])
 
     @property

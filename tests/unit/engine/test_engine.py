@@ -61,7 +61,7 @@ def test_deterministic_pictures_share_no_call_but_take_turns(make_picture, drain
     for id in "ab":
         engine.add(make_picture(id, steps=3))
     drain(engine)
-    assert runner.calls == [("a",), ("b",), ("a",), ("b",), ("a",), ("b",)]
+    assert list(runner.calls) == [("a",), ("b",), ("a",), ("b",), ("a",), ("b",)]
 
 
 @pytest.mark.parametrize("deterministic", [True, False])

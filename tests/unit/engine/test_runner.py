@@ -119,6 +119,15 @@ def test_half_precision_weights_draw_in_full_precision(make_picture, draw, check
     assert torch.allclose(full.latents["a"], half.latents["a"], atol=0.02, rtol=0.02)
 
 
+def test_files_named_for_half_precision_are_found(make_picture, draw, checkpoint, copy_of) -> None:
+    for part in ("unet", "vae", "text_encoder"):
+        (file,) = (copy_of.folder / part).glob("*.safetensors")
+        file.rename(file.with_suffix(".fp16.safetensors"))
+    plain, _ = draw(make_picture(checkpoint=checkpoint))
+    named, _ = draw(make_picture(checkpoint=copy_of))
+    assert torch.equal(plain.latents["a"], named.latents["a"])
+
+
 def test_weights_that_are_not_numbers_end_their_own_picture(make_picture, draw, checkpoint, copy_of) -> None:
     (file,) = (copy_of.folder / "unet").glob("*.safetensors")
     rewrite(file, lambda weight: torch.full_like(weight, float("nan")))

@@ -71,7 +71,7 @@ def test_every_tick_moves_pictures_that_may_share_it_and_every_picture_ends(
         assert len({(one.checkpoint, one.width, one.height) for one in together}) == 1
         rows = sum(2 if one.is_guided else 1 for one in together)
         assert len(ids) == 1 if deterministic else rows <= max_rows
-    assert under_way_at_once(runner.calls, requests) <= max_checkpoints
+    assert under_way_at_once(list(runner.calls), requests) <= max_checkpoints
 
 
 def under_way_at_once(calls: list[tuple[str, ...]], requests: dict[str, PictureRequest]) -> int:
