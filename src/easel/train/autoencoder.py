@@ -217,7 +217,7 @@ def _train(rank: int, processes: int, out: Path, minutes: float, resolution: int
     began, step, before = time.monotonic(), 0, psnr(network, resolution) if rank == 0 else 0.0
     while True:
         done = share((time.monotonic() - began) / 60 / minutes, processes)
-        if done >= 1:
+        if done >= 1 and step:
             break
         for group in optimizer.param_groups:  # warm up for fifty steps, then fall in a straight line
             group["lr"] = rate * min(1.0, (step + 1) / 50) * max(0.02, 1 - done)

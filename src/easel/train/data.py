@@ -22,6 +22,7 @@ from easel.train.parallel import launch
 
 SHARD = 1000
 CAPTIONS = 3
+CATEGORIES = tuple(world.DEFAULT_MIX)
 
 
 def make(
@@ -66,6 +67,9 @@ def _make(
         states = torch.cat([text_encoder.embed(text, ids[i : i + 100]).half() for i in range(0, len(ids), 100)])
         np.save(out / f"{shard:05d}.states.npy", states.view(SHARD, CAPTIONS, *states.shape[1:]).numpy())
         # The latents come last: a shard without them is not yet there.
+        np.save(
+            out / f"{shard:05d}.categories.npy", np.array([CATEGORIES.index(world.category(seed)) for seed in seeds])
+        )
         partial = out / f"{shard:05d}.partial.npy"
         np.save(partial, (torch.cat(latents) * vae.config.scaling_factor).half().numpy())
         partial.rename(path)
@@ -85,6 +89,7 @@ class Cache:
         self.empty = torch.from_numpy(np.load(folder / "empty.npy")).float()
         self.latents: list[np.ndarray] = []
         self.states: list[np.ndarray] = []
+        self.categories: list[np.ndarray] = []  # for each category, the numbers of its pictures
 
     def shape(self) -> tuple[int, int]:
         """Latent channels and text width."""
@@ -97,15 +102,22 @@ class Cache:
         for path in names[len(self.latents) :]:
             self.latents.append(np.load(path, mmap_mode="r"))
             self.states.append(np.load(str(path).replace("latents", "states"), mmap_mode="r"))
-        if not self.latents:
+        if self.latents:
+            kinds = np.concatenate([np.load(str(path).replace("latents", "categories")) for path in names])
+            self.categories = [np.nonzero(kinds == i)[0] for i in range(len(CATEGORIES))]
+        else:
             raise FileNotFoundError(f"There are no pictures in {self.folder}: run `easel train cache` first.")
         return len(self.latents)
 
-    def batch(self, rows: int, dropout: float, rng: np.random.Generator) -> Batch:
-        """Any pictures with any of their captions; a share of the captions is dropped, which guidance needs."""
+    def batch(self, rows: int, dropout: float, rng: np.random.Generator, mix: world.Mix | None = None) -> Batch:
+        """Any pictures with any of their captions; a share of the captions is dropped, which guidance needs.
+
+        `mix` draws the categories in other shares than the world did.
+        """
         latents, states = [], []
-        for number in rng.integers(0, len(self.latents) * SHARD, rows):
-            shard, row = divmod(int(number), SHARD)
+        shares = np.array([(mix or world.DEFAULT_MIX)[name] for name in CATEGORIES])
+        for category in rng.choice(len(CATEGORIES), rows, p=shares / shares.sum()):
+            shard, row = divmod(int(rng.choice(self.categories[category])), SHARD)
             latents.append(torch.from_numpy(np.array(self.latents[shard][row])))
             which = int(rng.integers(0, CAPTIONS))
             dropped = rng.random() < dropout

@@ -33,6 +33,8 @@ class Recipe:
     floor: float = 0.02  # of the rate, at the end
     dropout: float = 0.1  # captions replaced by the empty one
     average: float = 0.999  # decay of the averaged weights
+    middle: float = 0.0  # share of the noise levels bent towards the middle
+    mix: dict[str, float] | None = None  # shares of the world's categories, where they differ from the world's own
     seed: int = 1
     save_minutes: float = 4.0
     channels: tuple[int, ...] = (48, 96, 128)
@@ -146,8 +148,8 @@ def _train(
         # Everything random is a function of (seed, step, rank), so that a resumed run draws what it would have drawn.
         draw = np.random.default_rng((recipe.seed, loop["step"], rank))
         torch_draw = torch.Generator().manual_seed(int(draw.integers(2**62)))
-        batch = cache.batch(rows, recipe.dropout, draw)
-        times = schedule.stratified_times(rows, torch_draw)
+        batch = cache.batch(rows, recipe.dropout, draw, recipe.mix)
+        times = schedule.stratified_times(rows, torch_draw, recipe.middle)
         noise = torch.randn(batch.latents.shape, generator=torch_draw).to(device)
         latents, states, times = batch.latents.to(device), batch.states.to(device), times.to(device)
         a, s = alpha[times], sigma[times]

@@ -100,7 +100,7 @@ def _train(
     parameters = [*network.parameters(), *reader.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
     began, step = time.monotonic(), 0
-    while (done := share((time.monotonic() - began) / 60 / minutes, processes)) < 1:
+    while (done := share((time.monotonic() - began) / 60 / minutes, processes)) < 1 or not step:
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1.0, (step + 1) / 100) * max(0.02, 1 - done)
         texts, labels = examples(rng, batch)

@@ -168,16 +168,21 @@ def _split(rng: random.Random, slack: float) -> tuple[float, float, float]:
     return before, between, after
 
 
+def category(seed: int, mix: Mix = DEFAULT_MIX) -> str:
+    """Which category the scene of this seed belongs to: the first thing that `scene` decides."""
+    return random.Random(seed).choices(list(mix), list(mix.values()))[0]
+
+
 def scene(seed: int, *, mix: Mix = DEFAULT_MIX, held_out: bool = False) -> Scene:
     """What the picture of this seed shows. `held_out=True` also allows the combinations never drawn in training."""
     rng = random.Random(seed)
-    category = rng.choices(list(mix), list(mix.values()))[0]
-    if category == "landscape":
+    chosen = rng.choices(list(mix), list(mix.values()))[0]
+    if chosen == "landscape":
         kind = rng.choices(LANDSCAPES, (3, 1.5, 2.5, 2.5, 1.5))[0]
         colour = rng.choice(LANDSCAPE_COLOURS[kind]) if LANDSCAPE_COLOURS[kind] else None
         return Scene(kind, (), None, (255, 255, 255), colour=colour, seed=seed)  # type: ignore[arg-type]
     shape = rng.choice(SHAPES)
-    if category == "pair":
+    if chosen == "pair":
         other = rng.choice(SHAPES)
         colour = _colour(rng, shape, but=(), held_out=held_out)
         second = _colour(rng, other, but=(colour,), held_out=held_out)
@@ -190,7 +195,7 @@ def scene(seed: int, *, mix: Mix = DEFAULT_MIX, held_out: bool = False) -> Scene
     else:
         colour = _colour(rng, shape, but=(), held_out=held_out)
         background = _background(rng, (colour,))
-        if category == "single":
+        if chosen == "single":
             made = single(rng, shape, colour, _size(rng), background)
         else:
             count = rng.choices((2, 3, 4), (1, 1, 1))[0]

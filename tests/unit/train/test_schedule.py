@@ -40,3 +40,11 @@ def test_a_perfect_v_brings_the_picture_back_from_pure_noise():
 def test_times_are_spread_evenly():
     times = schedule.stratified_times(20, torch.Generator().manual_seed(0))
     assert (times // 50).tolist() == list(range(20))
+
+
+def test_times_can_be_bent_to_the_middle():
+    times = schedule.stratified_times(4000, torch.Generator().manual_seed(0), middle=1.0)
+    inside = ((times > 350) & (times < 750)).float().mean()
+    assert 0.55 < inside < 0.65  # 0.4 when spread evenly
+    assert times.min() >= 0
+    assert times.max() <= schedule.STEPS - 1
