@@ -1,6 +1,7 @@
 # Two commands matter: `make serve` and `make test`. Both prepare a virtual environment first.
 
-PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
+CANDIDATES = python3.11 python3.12 python3.13 python3.14 python3
+PYTHON ?= $(firstword $(foreach name,$(CANDIDATES),$(shell command -v $(name) 2>/dev/null)))
 VENV ?= .venv
 INSTALL = $(VENV)/bin/pip install --quiet --disable-pip-version-check -c constraints.txt
 
@@ -21,14 +22,17 @@ check: $(VENV)/.dev
 reference: $(VENV)/.dev
 	$(VENV)/bin/python -m easel.cli.reference docs/reference
 
-$(VENV)/bin/python:
-	$(PYTHON) -m venv $(VENV)
+# pip is the last thing a virtual environment gets: without it the environment was left half made.
+$(VENV)/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Easel needs Python 3.11 or newer: make serve PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
 
-$(VENV)/.serve: $(VENV)/bin/python pyproject.toml constraints.txt
+$(VENV)/.serve: $(VENV)/bin/pip pyproject.toml constraints.txt
 	$(INSTALL) -e '.[worker]'
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
+$(VENV)/.dev: $(VENV)/bin/pip pyproject.toml constraints.txt
 	$(INSTALL) -e '.[worker,train,dev]'
 	@touch $@ $(VENV)/.serve
 

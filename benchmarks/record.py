@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-RESULTS = Path(__file__).parent / "results"
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
 
 
 def machine() -> dict[str, Any]:
@@ -29,16 +30,15 @@ def machine() -> dict[str, Any]:
 
 def commit() -> str:
     """The commit that was measured; `+changes` when the tree differs from it."""
-    sha = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True).stdout
-    changed = subprocess.run(
-        ["git", "status", "--porcelain", "-uno"], capture_output=True, text=True, check=True
-    ).stdout
+    sha = _git("rev-parse", "--short=12", "HEAD")
+    changed = _git("status", "--porcelain")
     return sha.strip() + ("+changes" if changed else "")
 
 
 def save(name: str, result: dict[str, Any]) -> Path:
     """Write `result` as benchmarks/results/<name>-<date>.json and answer where."""
     now = datetime.now(UTC)
+    RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}-{now:%Y-%m-%d}.json"
     whole = {
         "benchmark": name,
@@ -48,3 +48,7 @@ def save(name: str, result: dict[str, Any]) -> Path:
     } | result
     path.write_text(json.dumps(whole, indent=2) + "\n")
     return path
+
+
+def _git(*words: str) -> str:
+    return subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True).stdout

@@ -61,6 +61,14 @@ class Server:
         children = psutil.Process(self.process.pid).children(recursive=True)
         return [child for child in children if "worker" in child.cmdline()]
 
+    def started_processes(self) -> list[tuple[str, psutil.Process]]:
+        """All that belong to this server, by what they are."""
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        named = [(name, child) for child in children for name in ("gateway", "worker") if name in child.cmdline()]
+        postmaster = PostmasterInfo.read_from_pgdata(self.data / "postgres")
+        assert postmaster
+        return [*named, ("postgres", psutil.Process(postmaster.pid))]
+
     def database_url(self) -> str:
         """Of the embedded server that belongs to it."""
         postmaster = PostmasterInfo.read_from_pgdata(self.data / "postgres")

@@ -17,6 +17,7 @@ from easel.cli.context import open_installation
 from easel.domain.errors import InvalidRequest
 from easel.domain.money import Micros, format_dollars, micros_from_dollars
 from easel.kit.ids import new_uuid
+from easel.webhooks.deliver import account_secret
 
 SIGN_IN_LIFETIME = timedelta(days=1)
 
@@ -98,6 +99,16 @@ def sign_in(
         found = queries.find_account(session, account) if account else ensure_owner(session, installation.clock)
         token = create_sign_in_token(session, installation.clock, found.id, SIGN_IN_LIFETIME)
         print(f"Sign in: {installation.settings.public_url or installation.settings.local_url}/sign-in?token={token}")
+
+
+@app.command(name="webhook-secret")
+def webhook_secret(
+    account: Annotated[str | None, Parameter(help="Name, email or number; the owner otherwise.")] = None, /
+) -> None:
+    """Print what an account verifies its webhooks' signatures with, as Standard Webhooks says."""
+    with open_installation() as installation, installation.database.transaction() as session:
+        found = queries.find_account(session, account) if account else ensure_owner(session, installation.clock)
+        print(f"Webhook secret: {account_secret(installation.secret, found.id)}")
 
 
 def _amount(dollars: str) -> Micros:

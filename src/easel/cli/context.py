@@ -1,7 +1,7 @@
 """What a command works on: the installation that the settings describe."""
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,8 @@ class Installation:
     database: Database
     clock: Clock
     secret: str
+    server: EmbeddedServer | None
+    """None where the database runs elsewhere."""
 
     @property
     def blobs(self) -> BlobStore:
@@ -37,23 +39,20 @@ class Installation:
 def open_installation(settings: Settings | None = None, *, owns_server: bool = False) -> Generator[Installation]:
     """The installation with its database up and migrated.
 
-    Without a database URL the embedded server is started, or joined when `easel serve` already runs it; it is left
-    as it was found, but for `owns_server`, which stops it in any case.
+    Without a database URL the embedded server is started, or joined when another process runs it already. Whoever is
+    the last to leave stops it; `owns_server` stops it in any case.
     """
     settings = settings or Settings()
-    server = None if settings.database_url else EmbeddedServer(settings.data / "postgres")
-    database = Database(settings.database_url or server.url())
-    try:
+    with ExitStack() as opened:
+        server = None if settings.database_url else EmbeddedServer(settings.data / "postgres")
+        if server:
+            opened.callback(server.stop if owns_server else server.leave)
+        database = Database(server.url() if server else str(settings.database_url))
+        opened.callback(database.close)
         migrate(database)
         with database.transaction() as session:
             seed_catalogue(session)
-        yield Installation(settings, database, SystemClock(), settings.secret or _secret_of(settings.data))
-    finally:
-        database.close()
-        if server and owns_server:
-            server.stop()
-        elif server:
-            server.stop_unless_shared()
+        yield Installation(settings, database, SystemClock(), settings.secret or _secret_of(settings.data), server)
 
 
 def _secret_of(data: Path) -> str:

@@ -1,5 +1,6 @@
 """`easel gateway`: one HTTP process. Never imports torch."""
 
+import signal
 import socket
 from typing import Annotated
 
@@ -21,6 +22,9 @@ def gateway(*, supervised: Annotated[bool, Parameter(show=False)] = False) -> No
     """Answer HTTP requests and send webhooks, until stopped."""
     settings = Settings()
     logs.configure("gateway", level=settings.log_level, json=settings.log_json)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # uvicorn has handlers of its own and repeats the signal when it is done; that must not end us half-way.
+        signal.signal(number, lambda *_: None)
     if supervised:
         stop_with_parent()
     with open_installation(settings) as installation:

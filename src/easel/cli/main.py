@@ -3,6 +3,7 @@
 import sys
 
 from cyclopts import App
+from pydantic import ValidationError
 
 from easel import __version__
 from easel.domain.errors import DomainError
@@ -24,5 +25,7 @@ def main() -> None:
     try:
         app()
     except DomainError as refusal:
-        print(f"easel: {refusal}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(f"easel: {refusal}")
+    except ValidationError as wrong:
+        problem = wrong.errors()[0]
+        sys.exit(f"easel: the setting {problem['loc'][0]} is wrong: {problem['msg']}")

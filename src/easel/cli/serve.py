@@ -2,14 +2,13 @@
 
 import fcntl
 import os
-import signal
 import socket
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
-from urllib.error import URLError
-from urllib.request import urlopen
+from urllib.request import ProxyHandler, build_opener
 
 import structlog
 from cyclopts import Parameter
@@ -19,6 +18,7 @@ from easel.accounts.owner import ensure_owner, ensure_owner_key
 from easel.accounts.sign_in import create_sign_in_token
 from easel.cli.accounts import SIGN_IN_LIFETIME
 from easel.cli.context import Installation, open_installation
+from easel.cli.signals import stop_event
 from easel.cli.supervisor import Child, Supervisor
 from easel.domain.errors import Conflict, Unavailable
 from easel.generations.recover import take_back
@@ -28,6 +28,8 @@ from easel.settings import Settings
 
 log = structlog.get_logger()
 
+PATIENCE_SECONDS = 60.0
+
 
 def serve(
     *,
@@ -36,6 +38,7 @@ def serve(
     fake_step_seconds: Annotated[float, Parameter(help="How long a step of a test card takes.")] = 0.01,
 ) -> None:
     """Start the database, the gateway and the workers, and keep them running until Ctrl-C or SIGTERM."""
+    stopping = stop_event()
     settings = Settings()
     logs.configure("serve", level=settings.log_level, json=settings.log_json)
     _check_port(settings)
@@ -51,12 +54,11 @@ def serve(
             )
             for name in names
         ]
-        supervisor = Supervisor(children, _environment(settings, installation))
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: supervisor.request_stop())
+        environment = _environment(settings, installation)
+        supervisor = Supervisor(children, environment, stopping, lambda: _keep_database(installation))
         try:
-            supervisor.run(until=lambda: _is_ready(settings, installation, names))
-            if not supervisor.stopping:
+            supervisor.run(until=_Readiness(settings, installation, names))
+            if not stopping.is_set():
                 _greet(settings, installation)
             supervisor.run()
         finally:
@@ -89,16 +91,37 @@ def _environment(settings: Settings, installation: Installation) -> dict[str, st
     }
 
 
-def _is_ready(settings: Settings, installation: Installation, workers: list[_Name]) -> bool:
-    """Whether the gateway answers and every worker has reported."""
-    try:
-        with urlopen(f"{settings.local_url}/readyz", timeout=1):
-            pass
-    except (URLError, OSError):
-        return False
-    with installation.database.transaction() as session:
-        reported = {worker.id for worker in list_workers(session)}
-    return all(name.current in reported for name in workers)
+def _keep_database(installation: Installation) -> None:
+    if installation.server and not installation.server.keep_running():
+        log.warning("the database does not start; it is tried again")
+
+
+class _Readiness:
+    """Whether the gateway answers and every worker has reported; says now and then what is missing."""
+
+    def __init__(self, settings: Settings, installation: Installation, workers: list[_Name]) -> None:
+        self._address = f"{settings.local_url}/readyz"
+        self._installation = installation
+        self._workers = workers
+        self._speak_at = time.monotonic() + PATIENCE_SECONDS
+
+    def __call__(self) -> bool:
+        missing = self._missing()
+        if missing and time.monotonic() >= self._speak_at:
+            self._speak_at = time.monotonic() + PATIENCE_SECONDS
+            log.warning("still waiting", missing=", ".join(missing))
+        return not missing
+
+    def _missing(self) -> list[str]:
+        try:
+            # Not through a proxy of the environment: it would look for this machine elsewhere.
+            with build_opener(ProxyHandler({})).open(self._address, timeout=1):
+                pass
+        except OSError:
+            return ["gateway"]
+        with self._installation.database.transaction() as session:
+            reported = {worker.id for worker in list_workers(session)}
+        return [f"worker {name.current}" for name in self._workers if name.current not in reported]
 
 
 def _greet(settings: Settings, installation: Installation) -> None:
@@ -134,5 +157,5 @@ def _check_port(settings: Settings) -> None:
             probe.bind((settings.host, settings.port))
         except OSError as error:
             raise Unavailable(
-                f"Cannot listen on {settings.host} port {settings.port} ({error.strerror}); choose another with PORT."
+                f"Cannot listen on {settings.host} port {settings.port} ({error.strerror}); set EASEL_HOST or PORT."
             ) from None

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -29,25 +30,25 @@ class Child:
 
 
 class Supervisor:
-    def __init__(self, children: list[Child], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, children: list[Child], environment: Mapping[str, str], stopping: threading.Event, tend: Callable[[], None]
+    ) -> None:
+        """`tend` looks after what is no child of ours, about once a second."""
         self._children = children
         self._environment = dict(environment)
-        self._stopping = False
-
-    def request_stop(self) -> None:
-        """End `run`; safe from a signal handler."""
-        self._stopping = True
+        self._stopping = stopping
+        self._tend_others = tend
+        self._others_at = 0.0
 
     def run(self, until: Callable[[], bool] = lambda: False) -> None:
-        """Keep the children alive until a stop is requested or `until` answers True."""
-        while not self._stopping and not until():
+        """Keep everything alive until a stop is requested or `until` answers True."""
+        while not self._stopping.is_set() and not until():
+            if time.monotonic() >= self._others_at:
+                self._tend_others()
+                self._others_at = time.monotonic() + 1
             for child in self._children:
                 self._tend(child)
-            time.sleep(0.1)
-
-    @property
-    def stopping(self) -> bool:
-        return self._stopping
+            self._stopping.wait(0.1)
 
     def stop(self) -> None:
         """Ask every child to end, and make those end that do not."""

@@ -1,7 +1,6 @@
 """`easel worker`: one drawing process, on this machine or any other that reaches the database and the store."""
 
 import os
-import signal
 import socket
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -11,6 +10,7 @@ from cyclopts import Parameter
 
 from easel.cli.context import open_installation
 from easel.cli.orphan import stop_with_parent
+from easel.cli.signals import stop_event
 from easel.kit import ids, logs
 from easel.settings import Settings
 
@@ -27,6 +27,7 @@ def worker(
     """Draw what is queued, until stopped."""
     settings = Settings()
     logs.configure("worker", level=settings.log_level, json=settings.log_json)
+    stopping = stop_event()
     if supervised:
         stop_with_parent()
     from easel.worker.warm_up import warm_up, warm_up_request
@@ -49,9 +50,8 @@ def worker(
             capacity=4 if device == "cpu" else 16,
             device=device,
             resident=resident,
+            stopping=stopping,
         )
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: drawing.stop())
         drawing.run()
 
 

@@ -1,10 +1,12 @@
 """The worker: one engine on the calling thread, a clerk and a small delivery pool beside it."""
 
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 
 from easel.artifacts.blobs import BlobStore
 from easel.artifacts.links import LinkSigner
@@ -43,8 +45,12 @@ class Worker:
         capacity: int,
         device: str,
         resident: Callable[[], Sequence[str]] = tuple,
+        stopping: threading.Event | None = None,
     ) -> None:
-        """`capacity`: how many generations may be in hand at once. `resident`: names of the checkpoints in memory."""
+        """`capacity`: how many generations may be in hand at once. `resident`: names of the checkpoints in memory.
+
+        `stopping` ends `run` after the tick at hand.
+        """
         self._worker_id = worker_id
         self._engine = engine
         self._database = database
@@ -53,12 +59,12 @@ class Worker:
         self._desk = Desk(capacity, resident)
         self._clerk = Clerk(worker_id, database=database, clock=clock, lease=lease, device=device, desk=self._desk)
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="deliver")
-        self._stopping = False
+        self._stopping = stopping or threading.Event()
 
     def run(self) -> None:
         self._clerk.start()
         log.info("worker ready", worker=self._worker_id)
-        while not self._stopping:
+        while not self._stopping.is_set():
             self._clerk.check()
             for assignment in self._desk.wait(IDLE_SECONDS if self._engine.is_idle else 0):
                 self._begin(assignment)
@@ -69,8 +75,8 @@ class Worker:
         self._hand_back()
 
     def stop(self) -> None:
-        """End `run` after the tick at hand; safe from a signal handler."""
-        self._stopping = True
+        """End `run` after the tick at hand."""
+        self._stopping.set()
 
     def _begin(self, assignment: Assignment) -> None:
         try:
@@ -134,7 +140,10 @@ class Worker:
         """A worker that stops on purpose keeps nobody waiting for its leases."""
         self._clerk.stop()
         self._pool.shutdown(wait=True)
-        with self._database.transaction() as session:
-            hand_back(session, self._clock, self._worker_id)
-            workers.mark_stopped(session, self._worker_id, self._clock.now())
+        try:
+            with self._database.transaction() as session:
+                hand_back(session, self._clock, self._worker_id)
+                workers.mark_stopped(session, self._worker_id, self._clock.now())
+        except DBAPIError:
+            log.warning("database is away; the leases run out", worker=self._worker_id)
         log.info("worker stopped", worker=self._worker_id)
