@@ -11,7 +11,7 @@ from easel.engine.samplers.table import Plan, Step, first_order, x0_from
 
 def plan(schedule: NoiseSchedule, steps: int, spacing: Spacing) -> Plan:
     """As diffusers' HeunDiscreteScheduler: two calls a step, the last step excepted, which Euler takes."""
-    nodes = within(schedule, steps, spacing)
+    nodes = within(schedule, steps, spacing, bounded=True)
     pairs = (two_calls(schedule.prediction, at, to) for at, to in pairwise(nodes))
     return Plan(
         noise=initial_noise(schedule, nodes[0]),

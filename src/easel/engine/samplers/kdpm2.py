@@ -23,7 +23,7 @@ def plan_ancestral(schedule: NoiseSchedule, steps: int, spacing: Spacing) -> Pla
 
 
 def _plan(schedule: NoiseSchedule, steps: int, spacing: Spacing, *, ancestral: bool) -> Plan:
-    nodes = within(schedule, steps, spacing)
+    nodes = within(schedule, steps, spacing, bounded=True)
     if is_karras(schedule, spacing):
         nodes = [Node(round(node.timestep), node.alpha, node.sigma) for node in nodes]
     pairs = (two_calls(schedule, at, to, ancestral=ancestral) for at, to in pairwise(nodes))

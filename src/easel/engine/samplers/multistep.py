@@ -16,7 +16,7 @@ ADAMS_BASHFORTH = ((1.0,), (3 / 2, -1 / 2), (23 / 12, -16 / 12, 5 / 12), (55 / 2
 
 def plan_lms(schedule: NoiseSchedule, steps: int, spacing: Spacing) -> Plan:
     """As diffusers' LMSDiscreteScheduler: the slopes of the last four levels, interpolated in s and integrated."""
-    nodes = within(schedule, steps, spacing)
+    nodes = within(schedule, steps, spacing, bounded=True)
     planned = []
     for index, (at, to) in enumerate(pairwise([*nodes, CLEAN])):
         known = [node.level for node in reversed(nodes[max(0, index - 3) : index + 1])]
@@ -38,7 +38,7 @@ def plan_deis(schedule: NoiseSchedule, steps: int, spacing: Spacing) -> Plan:
 
     It ends at the noise of the first training step, not at none. Under 15 steps the last is of order 1.
     """
-    nodes = before_end(schedule, steps, spacing)
+    nodes = before_end(schedule, steps, spacing, bounded=True)
     lowest = float(schedule.levels()[0]) if spacing is Spacing.MODEL and not schedule.karras else nodes[-1].level
     nodes = [*nodes, node_at_level(0, lowest)]
     planned = []
@@ -69,7 +69,8 @@ def plan_ipndm(schedule: NoiseSchedule, steps: int, spacing: Spacing) -> Plan:
     diffusers' IPNDMScheduler has a noise schedule of its own, for networks of another kind: the rule is the same on
     the checkpoint's schedule, at DPM-Solver's nodes.
     """
-    return Plan(noise=1.0, steps=adams_bashforth(schedule.prediction, [*before_end(schedule, steps, spacing), CLEAN]))
+    nodes = [*before_end(schedule, steps, spacing, bounded=True), CLEAN]
+    return Plan(noise=1.0, steps=adams_bashforth(schedule.prediction, nodes))
 
 
 def adams_bashforth(prediction: Prediction, nodes: list[Node]) -> tuple[Step, ...]:

@@ -5,17 +5,17 @@ import numpy as np
 from easel.domain.sampling import Spacing
 from easel.engine.samplers.multistep import ADAMS_BASHFORTH, plan_ipndm
 from easel.engine.samplers.schedule import CLEAN, SMALLEST_ALPHA_BAR, Node, NoiseSchedule, node_at_alpha_bar
-from easel.engine.samplers.spacing import timesteps
+from easel.engine.samplers.spacing import ends_in_noise, timesteps
 from easel.engine.samplers.table import FromNetwork, Plan, Step, noise_from
 
 
 def plan(schedule: NoiseSchedule, steps: int, spacing: Spacing) -> Plan:
     """As diffusers' PNDMScheduler with `skip_prk_steps`, on steps of the training schedule.
 
-    It has those alone: asked for others, they are iPNDM's, which is the same rule warmed up otherwise. The second step
-    is called twice: the first step is taken again with the mean of both answers.
+    It has those alone, and cannot begin in all noise: otherwise the steps are iPNDM's, which is the same rule warmed up
+    in another way. The second step is called twice: the first is taken again with the mean of both answers.
     """
-    if spacing is not Spacing.MODEL:
+    if spacing is not Spacing.MODEL or ends_in_noise(schedule):
         return plan_ipndm(schedule, steps, spacing)
     way = schedule.timestep_spacing or "leading"
     starts = [int(start) for start in np.round(timesteps(schedule.length, steps, way, schedule.steps_offset))]

@@ -19,6 +19,11 @@ from easel.engine.samplers.schedule import Floats, Node, NoiseSchedule, node_at_
 RHO = 7.0
 """Karras et al., arXiv:2206.00364, section 5: steps are shortened near the picture."""
 
+HIGHEST_LEVEL = 80.0
+"""Where Karras et al. begin. Nothing is seen through more noise, and a schedule that ends in all noise (zero terminal
+SNR) has levels without bound: steps even in a level's power would all be spent there, and a solver that takes slopes in
+levels would take one over thousands of them."""
+
 BETA = 0.6
 """Both parameters of the distribution of "Beta Sampling is All You Need" (arXiv:2407.12173)."""
 
@@ -34,10 +39,12 @@ def timesteps(length: int, steps: int, way: str, offset: int) -> Floats:
             return np.round(length - np.arange(steps) * (length / steps)) - 1
 
 
-def within(schedule: NoiseSchedule, steps: int, spacing: Spacing) -> list[Node]:
-    """`steps` points, falling in noise, as Euler places them."""
+def within(schedule: NoiseSchedule, steps: int, spacing: Spacing, *, bounded: bool = False) -> list[Node]:
+    """`steps` points, falling in noise, as Euler places them. `bounded` keeps all of them to HIGHEST_LEVEL."""
     at = timesteps(schedule.length, steps, _way(schedule, spacing) or "linspace", schedule.steps_offset)
     levels = schedule.levels()
+    if bounded:
+        at = at * _visible(levels)
     chosen = np.interp(at, np.arange(schedule.length), levels)
     between = _between(schedule, spacing, float(chosen[-1]), float(chosen[0]), steps)
     if between is not None:
@@ -46,10 +53,12 @@ def within(schedule: NoiseSchedule, steps: int, spacing: Spacing) -> list[Node]:
     return _nodes(at, chosen)
 
 
-def before_end(schedule: NoiseSchedule, steps: int, spacing: Spacing, *, way: str | None = None) -> list[Node]:
+def before_end(
+    schedule: NoiseSchedule, steps: int, spacing: Spacing, *, bounded: bool = False, way: str | None = None
+) -> list[Node]:
     """`steps` points, falling in noise, as DPM-Solver++ places them: one more would stand at training step 0.
 
-    `way` is for a solver that does not follow the checkpoint's file.
+    `bounded` keeps all of them to HIGHEST_LEVEL; `way` is for a solver that does not follow the checkpoint's file.
     """
     levels = schedule.levels()
     between = _between(schedule, spacing, float(levels[0]), float(levels[-1]), steps)
@@ -61,6 +70,8 @@ def before_end(schedule: NoiseSchedule, steps: int, spacing: Spacing, *, way: st
         at = timesteps(schedule.length, steps, way, 0)
     else:
         at = np.round(timesteps(schedule.length, steps + 1, way, schedule.steps_offset))[:-1]
+    if bounded:
+        at = at * _visible(levels)
     return _nodes(at, np.interp(at, np.arange(schedule.length), levels))
 
 
@@ -74,7 +85,8 @@ def _way(schedule: NoiseSchedule, spacing: Spacing) -> str | None:
 
 
 def _between(schedule: NoiseSchedule, spacing: Spacing, lowest: float, highest: float, steps: int) -> Floats | None:
-    """Noise levels from `highest` down to `lowest`; None for a spacing in training steps."""
+    """Noise levels from `highest`, or HIGHEST_LEVEL, down to `lowest`; None for a spacing in training steps."""
+    highest = min(highest, HIGHEST_LEVEL)
     if is_karras(schedule, spacing):
         return karras(lowest, highest, steps)
     if spacing is Spacing.EXPONENTIAL:
@@ -82,6 +94,15 @@ def _between(schedule: NoiseSchedule, spacing: Spacing, lowest: float, highest: 
     if spacing is Spacing.BETA:
         return lowest + beta_quantiles(1 - np.linspace(0, 1, steps)) * (highest - lowest)
     return None
+
+
+def ends_in_noise(schedule: NoiseSchedule) -> bool:
+    return float(schedule.levels()[-1]) > HIGHEST_LEVEL
+
+
+def _visible(levels: Floats) -> float:
+    """The share of the schedule that is not beyond HIGHEST_LEVEL: 1 for most."""
+    return float(timestep_of(np.array([HIGHEST_LEVEL]), levels)[0]) / (len(levels) - 1)
 
 
 def karras(lowest: float, highest: float, steps: int) -> Floats:
