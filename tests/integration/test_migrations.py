@@ -19,6 +19,7 @@ NOUNS = ("accounts", "artifacts", "billing", "catalogue", "generations", "jobs",
 
 @pytest.fixture(autouse=True)
 def all_tables() -> None:
+    import_module("easel.db.identity")
     for noun in NOUNS:
         import_module(f"easel.{noun}.tables")
 

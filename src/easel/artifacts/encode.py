@@ -12,17 +12,42 @@ from PIL.PngImagePlugin import PngInfo
 
 from easel import __version__
 from easel.domain.request import GenerationRequest
-from easel.domain.sampling import Spacing
+from easel.domain.sampling import Sampler, Spacing
 
-SAMPLER_TITLES = {"ddim": "DDIM", "euler": "Euler", "dpmpp_2m": "DPM++ 2M"}
+# Names as AUTOMATIC1111 and its readers spell them.
+SAMPLER_TITLES = {
+    Sampler.DDIM: "DDIM",
+    Sampler.EULER: "Euler",
+    Sampler.EULER_ANCESTRAL: "Euler a",
+    Sampler.DPMPP_2M: "DPM++ 2M",
+    Sampler.DPMPP_2M_SDE: "DPM++ 2M SDE",
+    Sampler.DPMPP_2S: "DPM++ 2S",
+    Sampler.HEUN: "Heun",
+    Sampler.KDPM2: "DPM2",
+    Sampler.KDPM2_ANCESTRAL: "DPM2 a",
+    Sampler.UNIPC: "UniPC",
+    Sampler.DEIS: "DEIS",
+    Sampler.LMS: "LMS",
+    Sampler.DDPM: "DDPM",
+    Sampler.LCM: "LCM",
+    Sampler.PNDM: "PLMS",
+    Sampler.IPNDM: "iPNDM",
+}
+SPACING_TITLES = {
+    Spacing.MODEL: None,
+    Spacing.KARRAS: "Karras",
+    Spacing.EXPONENTIAL: "Exponential",
+    Spacing.BETA: "Beta",
+    Spacing.SGM_UNIFORM: "SGM Uniform",
+}
 
 
 def infotext(request: GenerationRequest, *, index: int, model_name: str, model_hash: str | None) -> str:
     """The `parameters` text of picture number `index` of `request`."""
     settings: dict[str, object] = {
         "Steps": request.steps,
-        "Sampler": SAMPLER_TITLES.get(request.sampler, str(request.sampler)),
-        "Schedule type": None if request.spacing is Spacing.MODEL else request.spacing.replace("_", " ").title(),
+        "Sampler": SAMPLER_TITLES[request.sampler],
+        "Schedule type": SPACING_TITLES[request.spacing],
         "CFG scale": f"{request.guidance:g}",
         "Seed": request.seed_of(index),
         "Size": f"{request.width}x{request.height}",

@@ -9,6 +9,7 @@ from easel.artifacts.blobs import BlobStore
 from easel.artifacts.links import LinkSigner
 from easel.catalogue.seed import seed_catalogue
 from easel.db.embedded import EmbeddedServer
+from easel.db.identity import claim_database
 from easel.db.migrate import migrate
 from easel.db.session import Database
 from easel.kit.clock import Clock, SystemClock
@@ -43,6 +44,7 @@ def open_installation(settings: Settings | None = None, *, owns_server: bool = F
     the last to leave stops it; `owns_server` stops it in any case.
     """
     settings = settings or Settings()
+    secret = settings.secret or _secret_of(settings.data)
     with ExitStack() as opened:
         server = None if settings.database_url else EmbeddedServer(settings.data / "postgres")
         if server:
@@ -51,8 +53,9 @@ def open_installation(settings: Settings | None = None, *, owns_server: bool = F
         opened.callback(database.close)
         migrate(database)
         with database.transaction() as session:
+            claim_database(session, secret)
             seed_catalogue(session)
-        yield Installation(settings, database, SystemClock(), settings.secret or _secret_of(settings.data), server)
+        yield Installation(settings, database, SystemClock(), secret, server)
 
 
 def _secret_of(data: Path) -> str:

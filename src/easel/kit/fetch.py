@@ -138,6 +138,22 @@ def check_url_syntax(url: str) -> None:
         raise BadUrl("it names no host")
 
 
+def check_literal_address(url: str) -> None:
+    """Raises AddressRefused for a URL that is seen to lead inside without any name being looked up.
+
+    Every other name is judged by the gate when it is fetched. A spelling is a number when the system reads it as one.
+    """
+    host = urlsplit(url).hostname or ""
+    if host == "localhost" or host.endswith(".localhost"):
+        raise _leads_inside(host)
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return
+    if not all(is_public(str(one[4][0])) for one in found):
+        raise _leads_inside(host)
+
+
 def is_public(address: str) -> bool:
     """Whether anybody on the internet could reach `address`; an IPv4 address inside an IPv6 one is judged itself."""
     ip = ipaddress.ip_address(address.partition("%")[0])
@@ -194,7 +210,7 @@ class _Gate(httpcore2.NetworkBackend):
             raise FetchFailed(f"the name {host} has no address")
         # One bad address among good ones refuses all: a name that mixes them is not an honest mistake.
         if not self._allow_private and not all(map(is_public, addresses)):
-            raise AddressRefused(f"{host} leads to a private or local address")
+            raise _leads_inside(host)
         return addresses
 
 
@@ -221,6 +237,10 @@ class _Stream(httpcore2.NetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
+
+
+def _leads_inside(host: str) -> AddressRefused:
+    return AddressRefused(f"{host} leads to a private or local address")
 
 
 def _left(deadline: float) -> float:

@@ -3,7 +3,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from easel.artifacts.encode import encode_png, infotext
+from easel.artifacts.encode import SAMPLER_TITLES, SPACING_TITLES, encode_png, infotext
 from easel.domain.request import GenerationRequest
 from easel.domain.sampling import Sampler, Spacing
 
@@ -29,6 +29,11 @@ def test_infotext_is_what_the_field_reads() -> None:
         "Steps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7.5, Seed: 4294967295, Size: 16x8, "
         'Model hash: 0123456789, Model: "a, model", RNG: CPU, Version: easel '
     )
+
+
+def test_every_sampler_and_spacing_has_a_title() -> None:
+    assert set(SAMPLER_TITLES) == set(Sampler)
+    assert set(SPACING_TITLES) == set(Spacing)
 
 
 def test_picture_two_says_its_own_seed_and_seeds_wrap() -> None:
