@@ -204,8 +204,8 @@ ENDS_IN_NOISE = {"trained_betas": 1 - ALPHA_BARS[1:] / ALPHA_BARS[:-1], "predict
 def test_every_sampler_arrives_where_the_exact_denoiser_leads(sampler: Sampler, spacing: Spacing) -> None:
     """Of Gaussian pictures with a standard deviation of 0.5 the best denoiser is known, and so is where it leads.
 
-    In 60 steps a solver of the first order loses a tenth of the contrast, fresh noise a little more. Beta spacing is left
-    out: even in noise level, it is too coarse near the picture. LCM is not for such a network.
+    In 60 steps a solver of the first order loses a tenth of the contrast, fresh noise a little more. Beta spacing is
+    left out: even in noise level, it is too coarse near the picture. LCM is not for such a network.
     """
     for config in ({**STABLE_DIFFUSION, "prediction_type": "v_prediction"}, ENDS_IN_NOISE):
         for way in WAYS:
