@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
+import httpx2
 from cyclopts import App, Parameter
 from rich.console import Console
 from rich.table import Column, Table
@@ -57,7 +58,8 @@ def install(
         weights = _weights(model, from_)
         with installation.database.transaction() as session:
             queries.mark_installed(session, model_id, weights)
-    print(f"{model_id} is installed: {weights}")
+        print(f"{model_id} is installed: {weights}")
+        print(f"for the installation in {installation.settings.data.resolve()}")
 
 
 @app.command
@@ -83,7 +85,19 @@ def _weights(model: Model, folder: Path | None) -> str:
         return str(model.source)
     folder = _download(model) if folder is None else folder.expanduser().resolve()
     check_weights(folder)
+    _check_settings(model, folder)
     return str(folder)
+
+
+def _check_settings(model: Model, folder: Path) -> None:
+    """Raises InvalidRequest for what a worker could not load, so that no order is accepted for it."""
+    from easel.engine.families.folder import family_of, read_noise_schedule
+
+    if family_of(folder) != model.family:
+        raise InvalidRequest(
+            "folder", f"{folder} is of family {family_of(folder)}, and {model.model_id} of {model.family}; give another"
+        )
+    read_noise_schedule(folder)
 
 
 def _download(model: Model) -> Path:
@@ -103,7 +117,7 @@ def _download(model: Model) -> Path:
         ) from None
     try:
         return Path(snapshot_download(repository, allow_patterns=WANTED, ignore_patterns=UNWANTED))
-    except OSError as error:
+    except (OSError, httpx2.HTTPError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise Unavailable(
             f"{repository} could not be fetched from the Hugging Face hub ({type(error).__name__}: {reason}); "

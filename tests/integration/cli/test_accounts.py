@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -11,6 +12,7 @@ from easel.accounts.sign_in import redeem_sign_in_token
 from easel.db.session import Database
 from easel.domain.errors import NotAuthenticated
 from easel.kit.clock import SettableClock
+from easel.webhooks.deliver import account_secret
 
 Easel = Callable[..., str]
 
@@ -39,6 +41,16 @@ class TestAccounts:
             with database.transaction() as session:
                 roles.append(redeem_sign_in_token(session, clock, token).role)
         assert roles == ["owner", "member"]
+
+    def test_a_webhook_secret_is_the_owners_unless_somebody_is_named(
+        self, easel: Easel, database: Database, tmp_path: Path
+    ) -> None:
+        easel("accounts", "create", "ann")
+        printed = [easel("accounts", "webhook-secret", *named) for named in ((), ("ann",))]
+        secret = (tmp_path / "data" / "secret").read_text()
+        with database.transaction() as session:
+            ids = session.execute(text("SELECT id FROM accounts ORDER BY role DESC")).scalars().all()
+        assert printed == [f"Webhook secret: {account_secret(secret, id)}\n" for id in ids]
 
     def test_money_is_credited(self, easel: Easel) -> None:
         easel("accounts", "create", "ann")

@@ -39,6 +39,8 @@ def folder(tmp_path: Path) -> Path:
     for part in ("unet", "vae", "text_encoder"):
         (folder / part).mkdir()
         (folder / part / "model.safetensors").write_bytes(b"")
+    (folder / "scheduler").mkdir()
+    (folder / "scheduler" / "scheduler_config.json").write_text("{}")
     return folder
 
 
@@ -56,7 +58,8 @@ def test_the_catalogue_is_listed(easel: Easel) -> None:
 
 
 def test_a_folder_is_taken_where_it_is_and_left_there(easel: Easel, folder: Path) -> None:
-    assert easel("models", "install", "stable-diffu", "--from", str(folder)) == f"stable-diffu is installed: {folder}\n"
+    said = easel("models", "install", "stable-diffu", "--from", str(folder))
+    assert said.startswith(f"stable-diffu is installed: {folder}\nfor the installation in ")
     assert installed(easel, "stable-diffu")
     assert f"its files are left in {folder}" in easel("models", "remove", "stable-diffu")
     assert not installed(easel, "stable-diffu")
@@ -67,7 +70,17 @@ def test_a_relative_folder_is_written_down_as_an_absolute_one(
     easel: Easel, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder.parent)
-    assert easel("models", "install", "stable-diffu", "--from", "sd2") == f"stable-diffu is installed: {folder}\n"
+    assert f"stable-diffu is installed: {folder}\n" in easel("models", "install", "stable-diffu", "--from", "sd2")
+
+
+def test_a_folder_that_no_worker_could_load_is_refused(easel: Easel, folder: Path) -> None:
+    index = json.loads((folder / "model_index.json").read_text())
+    (folder / "model_index.json").write_text(json.dumps(index | {"_class_name": "StableDiffusionXLPipeline"}))
+    assert "is of family sdxl" in easel("models", "install", "stable-diffu", "--from", str(folder))
+    (folder / "model_index.json").write_text(json.dumps(index))
+    (folder / "scheduler" / "scheduler_config.json").unlink()
+    assert "scheduler_config.json is missing" in easel("models", "install", "stable-diffu", "--from", str(folder))
+    assert not installed(easel, "stable-diffu")
 
 
 def test_a_pickle_is_refused_with_how_to_convert_it(easel: Easel, folder: Path) -> None:
