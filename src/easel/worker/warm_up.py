@@ -14,9 +14,12 @@ from easel.engine.request import Checkpoint, PictureRequest
 
 log = structlog.get_logger()
 
+WARM_UP_STEPS = 30
+"""So many calls of one shape are what it takes the engine to record a small network."""
+
 
 def warm_up_request(session: Session, model_id: str) -> PictureRequest | None:
-    """One step at the model's own size; None for a model that cannot be drawn with here."""
+    """A picture of the model's own size; None for a model that cannot be drawn with here."""
     try:
         model = find_model(session, model_id)
     except InvalidRequest:
@@ -31,7 +34,7 @@ def warm_up_request(session: Session, model_id: str) -> PictureRequest | None:
         negative_prompt="",
         width=size.width,
         height=size.height,
-        steps=1,
+        steps=WARM_UP_STEPS,
         guidance=2.0,
         seed=0,
         sampler=Sampler.DDIM,

@@ -2,7 +2,7 @@ from easel.catalogue.seed import seed_catalogue
 from easel.db.session import Database
 from easel.engine.engine import Engine
 from easel.engine.fake import FakeRunner
-from easel.worker.warm_up import warm_up, warm_up_request
+from easel.worker.warm_up import WARM_UP_STEPS, warm_up, warm_up_request
 
 
 def test_only_a_model_that_can_be_drawn_with_is_warmed_up(database: Database) -> None:
@@ -21,7 +21,7 @@ def test_it_leaves_an_idle_engine_even_when_it_fails(database: Database) -> None
         engine = Engine(runner)
         warm_up(engine, request)
         assert engine.is_idle
-        assert len(runner.calls) == (0 if isinstance(runner, Broken) else 1)
+        assert len(runner.calls) == (0 if isinstance(runner, Broken) else WARM_UP_STEPS)
 
 
 class Broken(FakeRunner):
