@@ -145,6 +145,7 @@ def evaluate(
         write_json(out, report)
     for name, score in report["scores"].items():
         print(f"{name:20} {score:.3f}   (true drawings {report['ceiling'][name]:.3f})")
+    print("each fact alone: " + ", ".join(f"{fact} {share:.3f}" for fact, share in report["facts"].items()))
 
 
 @app.command

@@ -1,6 +1,7 @@
 # ruff: noqa: E501 (a table row of Markdown cannot be broken)
 """The model card, written from the run's own records: nothing in it is typed by hand."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,8 @@ attribution" ask for combinations of shape and colour that were never drawn in t
 |---|---|---|
 {scores}
 
+Each fact alone, over all prompts (number, colours and shapes as collections): {facts}.
+
 What went wrong most often:
 
 {failures}
@@ -70,7 +73,7 @@ sees no pictures, did read captions of them.)
 
 Objective: v-prediction, plain mean squared error, zero terminal SNR, cosine schedule with the noise ratio doubled
 (`trained_betas` of the scheduler), {dropout:.0%} of the captions dropped, AdamW {rate:g}, averaged weights. Last smoothed loss {loss:.4f}.
-Device: {device}. Seeds: {seed} (denoiser), 7 (autoencoder), 11 (text encoder).
+{changes}Device: {device}. Seeds: {seed} (denoiser), 7 (autoencoder), 11 (text encoder).
 
 The commands stand in `runs/starter_cpu.sh`; `easel train evaluate` judges a folder like this one.
 
@@ -107,6 +110,7 @@ def render(model: Path, run: Path, report: dict[str, Any]) -> str:
         scores="\n".join(f"| {name} | {value:.3f} | {ceiling[name]:.3f} |" for name, value in scores.items()),
         failures="\n".join(f"- {kind}: {n} of {asked}" for kind, n in sorted(kinds.items(),
         key=lambda item: -item[1])) or "- nothing",
+        facts=", ".join(f"{fact} {share:.3f}" for fact, share in report["facts"].items()),
         pictures=f"{loop['shards'] * 1000:,}", captions=cache["captions"], last_seed=loop["shards"] * 1000 - 1,
         held_out=", ".join(f"{colour} {shape}" for shape, colour in sorted(HELD_OUT)),
         text_size=_size(model / "text_encoder"), vae_size=_size(model / "vae"), unet_size=_size(model / "unet"),
@@ -114,9 +118,26 @@ def render(model: Path, run: Path, report: dict[str, Any]) -> str:
         latent_channels=state["shape"]["latent_channels"], vae_stages="; ".join(map(_stage, stages)),
         unet_steps=loop["step"], unet_batch=recipe["batch"], unet_samples=f"{loop['samples']:,}",
         unet_minutes=loop["seconds"] / 60,
+        changes=_changes(checkpoint.read_log(run / "denoiser" / "recipes.jsonl")),
         dropout=recipe["dropout"], rate=recipe["rate"], loss=loop["loss"], seed=recipe["seed"],
         device=f"{recipe['processes']} CPU processes of one thread" if recipe["device"] == "cpu" else recipe["device"],
     )  # fmt: skip
+
+
+def _changes(recipes: list[dict[str, Any]]) -> str:
+    """What was decided while the run was under way, one sentence each."""
+    said = []
+    for before, after in itertools.pairwise(recipes):
+        new = {
+            name: value
+            for name, value in after["recipe"].items()
+            if value != before["recipe"].get(name) and name not in ("minutes", "steps", "processes", "save_minutes")
+        }
+        if new:
+            said.append(
+                f"From step {after['step']} on: {', '.join(f'{name} {value}' for name, value in new.items())}.\n"
+            )
+    return "".join(said)
 
 
 def _kind(why: str) -> str:

@@ -113,6 +113,9 @@ def _train(
     loop["shards"] = int(parallel.share(cache.grow(loop["shards"] or None), processes))
     cache.grow(loop["shards"])
 
+    if rank == 0:  # a resumed run may go on with another recipe: the model card tells of it
+        checkpoint.append_log(out / "recipes.jsonl", {"step": loop["step"], "recipe": asdict(recipe)})
+
     bar = tqdm(
         total=recipe.steps if recipe.steps > 0 else None,
         initial=loop["step"],

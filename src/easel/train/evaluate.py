@@ -16,6 +16,7 @@ import numpy as np
 
 from easel.train import detector, world
 from easel.train.captions import ATTRIBUTES, caption
+from easel.train.detector import Detection
 from easel.train.world import HELD_OUT, Scene
 
 FIRST_SEED: Final = 5_000_000
@@ -80,7 +81,24 @@ def _belongs(category: str, scene: Scene, related: bool, background: int) -> boo
 
 
 def judge(picture: np.ndarray, scene: Scene, related: bool) -> Verdict:
-    seen = detector.detect(picture)
+    return verdict(detector.detect(picture), scene, related)
+
+
+def facts(seen: Detection, scene: Scene) -> dict[str, bool]:
+    """Background, number, colours and shapes, each judged without the others: where a model that errs still stands.
+
+
+    Colours and shapes are compared as collections, over the objects that are there.
+    """
+    return {
+        "background": seen.background == scene.background,
+        "number": len(seen.objects) == len(scene.things),
+        "colours": sorted(t.colour for t in scene.things) == sorted(t.colour or "?" for t in seen.objects),
+        "shapes": sorted(t.shape for t in scene.things) == sorted(t.shape or "?" for t in seen.objects),
+    }
+
+
+def verdict(seen: Detection, scene: Scene, related: bool) -> Verdict:
     if seen.background != scene.background:
         return Verdict(False, f"background {seen.background} instead of {scene.background}")
     if len(seen.objects) != len(scene.things):
@@ -114,19 +132,24 @@ def evaluate(draw: Draw, count: int, *, batch: int = 10) -> dict[str, Any]:
     """Scores per category, and what went wrong with each picture that is not right."""
     scores: dict[str, float] = {}
     failures: list[dict[str, str]] = []
+    right_facts: dict[str, int] = {}
     for category in CATEGORIES:
         asked = list(prompts(category, count))
         right = 0
         for i in range(0, count, batch):
             some = asked[i : i + batch]
             for p, picture in zip(some, draw([p.text for p in some], [p.seed for p in some]), strict=True):
-                verdict = judge(picture, p.scene, p.related)
-                right += verdict.right
-                if not verdict.right:
-                    failures.append({"category": category, "prompt": p.text, "why": verdict.why})
+                seen = detector.detect(picture)
+                judged = verdict(seen, p.scene, p.related)
+                right += judged.right
+                if not judged.right:
+                    failures.append({"category": category, "prompt": p.text, "why": judged.why})
+                for fact, holds in facts(seen, p.scene).items():
+                    right_facts[fact] = right_facts.get(fact, 0) + holds
         scores[category] = right / count
     return {
         "scores": scores | {"overall": sum(scores.values()) / len(scores)},
+        "facts": {fact: n / (count * len(CATEGORIES)) for fact, n in right_facts.items()},
         "prompts_each": count,
         "failures": failures,
     }
