@@ -18,6 +18,9 @@ from easel.domain.sampling import Sampler, Spacing
 RANDOM_SEED = -1
 """How AUTOMATIC1111 and its clients ask for a seed of our choice."""
 
+NO_ADAPTERS = "adapters (LoRAs) cannot be drawn with yet"
+"""The site and the catalogue's texts say it in the same words."""
+
 Value = TypeVar("Value")
 Number = TypeVar("Number", int, float)
 
@@ -93,11 +96,9 @@ def _check_kind(model: Model) -> None:
     if model.kind == "checkpoint":
         return
     kind = {"lora": "LoRA"}.get(model.kind, model.kind)
-    field = {"lora": "lora_model", "embedding": "embeddings_model"}.get(model.kind, model.kind)
     raise InvalidRequest(
         "model_id",
-        f"Model {model.model_id} is a {kind}, not a checkpoint; "
-        f"send it as {field}, together with a checkpoint as model_id",
+        f"Model {model.model_id} is a {kind}, not a checkpoint, and {NO_ADAPTERS}; send a checkpoint as model_id",
     )
 
 

@@ -7,8 +7,6 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -19,7 +17,7 @@ from easel import __version__
 from easel.domain.errors import DomainError
 from easel.gateway import errors
 from easel.gateway.dialects.modelslab.routes import answer_error, modelslab_router
-from easel.gateway.errors import refusal_of
+from easel.gateway.errors import DATABASE_IS_DOWN, refusal_of
 from easel.gateway.files import files_router
 from easel.gateway.health import health_router
 from easel.gateway.limits import LimitBody
@@ -66,7 +64,7 @@ class Static(StaticFiles):
 
 def answer(request: Request, error: Exception) -> Response:
     """Every error leaves through here, in the shape of the dialect whose path was called."""
-    in_api = re.match("/(api|files)(/|$)", request.url.path)
+    in_api = re.match("/(api|files)(/|$)", request.scope["path"])
     return (answer_error if in_api else errors.plain)(request, refusal_of(error))
 
 
@@ -77,8 +75,7 @@ def _answer_errors(app: FastAPI, site: Site) -> None:
             return await run_in_threadpool(not_found_page, site, request)
         return refused
 
-    expected = (DomainError, HTTPException, RequestValidationError, OperationalError, InterfaceError, PoolTimeout)
-    for kind in expected:
+    for kind in (DomainError, HTTPException, RequestValidationError, *DATABASE_IS_DOWN):
         app.add_exception_handler(kind, handle)
 
 

@@ -37,6 +37,8 @@ SENTENCES: Final[Mapping[int, str]] = {
     405: "This address is there, but not for this method. Most of the API wants POST.",
 }
 
+DATABASE_IS_DOWN: Final = (OperationalError, InterfaceError, PoolTimeout)
+
 UNEXPECTED: Final = "Internal server error. Please try again."
 DOWN: Final = "Service temporarily unavailable. Please try again later."
 

@@ -42,11 +42,18 @@ class TidyPath:
         if scope["type"] == "http":
             path: str = scope["path"]
             if path.startswith(("http://", "https://")):
-                path = urlsplit(path).path
+                path = _path_of(path)
             if path.lstrip("/").startswith("api/"):
                 path = re.sub("/+", "/", path).rstrip("/")
             scope = {**scope, "path": path, "raw_path": path.encode()}
         await self.app(scope, receive, send)
+
+
+def _path_of(address: str) -> str:
+    try:
+        return urlsplit(address).path
+    except ValueError:  # no address at all: it stays as it is, and nothing is there
+        return address
 
 
 class OpenToBrowsers:

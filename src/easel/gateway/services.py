@@ -22,3 +22,5 @@ class Services:
     """How long a submit waits for its pictures before it answers `processing`."""
     default_model: str
     secret: str
+    allow_private_urls: bool = False
+    """Whether a webhook may lead to a private address."""

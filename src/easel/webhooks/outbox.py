@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from easel.domain.errors import InvalidRequest
 from easel.kit.clock import Clock
-from easel.kit.fetch import BadUrl, check_url_syntax
+from easel.kit.fetch import AddressRefused, BadUrl, check_literal_address, check_url_syntax
 from easel.webhooks.tables import OPEN, WebhookDelivery
 
 LEASE = timedelta(minutes=1)
@@ -27,6 +27,15 @@ def check_url(url: str) -> None:
         check_url_syntax(url)
     except BadUrl as bad:
         raise InvalidRequest("webhook", f"webhook is no usable address: {bad}") from None
+
+
+def check_is_public(url: str) -> None:
+    """Raises InvalidRequest for a URL that the sender would refuse, where that is plain without looking a name up."""
+    check_url(url)
+    try:
+        check_literal_address(url)
+    except AddressRefused as refused:
+        raise InvalidRequest("webhook", f"webhook is no usable address: {refused}") from None
 
 
 def enqueue(session: Session, clock: Clock, account_id: int, url: str, payload: Mapping[str, Any]) -> UUID:

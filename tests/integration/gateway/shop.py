@@ -12,6 +12,7 @@ from easel.domain.money import Micros
 from easel.gateway.services import Services
 from easel.generations.cancel import cancel
 from easel.generations.finish import fail, finish, generation_of
+from easel.generations.submit import GENERATE
 from easel.jobs import queue
 from easel.jobs.queue import Lease
 from easel.kit.clock import SettableClock
@@ -40,7 +41,9 @@ class Shop:
         """Claim the next job and end it, as a worker does; answers the generation's id."""
         now, database = self.clock.now(), self.services.database
         with database.transaction() as session:
-            [job] = queue.claim(session, "hand", resident=[], limit=1, lease=timedelta(minutes=1), now=now)
+            [job] = queue.claim(
+                session, "hand", kind=GENERATE, resident=[], limit=1, idle=True, lease=timedelta(minutes=1), now=now
+            )
             generation = generation_of(session, job)
         lease = Lease(job.id, "hand", job.attempts)
         self.clock.advance(timedelta(seconds=2))

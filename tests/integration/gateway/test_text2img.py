@@ -194,6 +194,25 @@ def test_nothing_is_ignored_in_silence(shop: Shop) -> None:
         assert field in answer["warning"]
 
 
+def test_an_unknown_algorithm_type_is_named(shop: Shop) -> None:
+    said = shop.submit(scheduler="DPMSolverMultistepScheduler", algorithm_type="magic").json()["warning"]
+    assert said == "algorithm_type magic is not known here; the picture was drawn without it."
+    for habit in ("no", "none", "dpmsolver++"):
+        answer = shop.submit(scheduler="DPMSolverMultistepScheduler", algorithm_type=habit).json()
+        assert "warning" not in answer
+
+
+def test_a_track_id_comes_back_as_it_was_sent(shop: Shop) -> None:
+    assert shop.submit(track_id=" abc ").json()["meta"]["track_id"] == " abc "
+
+
+def test_a_webhook_may_lead_inside_where_the_operator_lets_it(shop: Shop) -> None:
+    app = create_app(replace(shop.services, allow_private_urls=True))
+    body = {"key": shop.key, "prompt": "a red star", "webhook": "http://127.0.0.1:9/hook"}
+    with TestClient(app) as client:
+        assert client.post(TEXT2IMG, json=body).json()["meta"]["webhook"] == body["webhook"]
+
+
 def test_what_a_client_sends_by_habit_needs_no_word(shop: Shop) -> None:
     answer = shop.submit(
         safety_checker="no", enhance_prompt="no", tomesd="yes", upscale="no", panorama="no", self_attention="no",

@@ -171,11 +171,12 @@ class TestModel:
         with pytest.raises(ModelNotInstalled, match="easel models install stable-diffu"):
             ask(absent)
 
-    def test_a_lora_is_refused_with_how_to_send_it(self) -> None:
+    def test_a_lora_is_refused_with_what_can_be_sent(self) -> None:
         field, sentence = refusal(MODELS["2-v1"])
         assert field == "model_id"
         assert sentence == (
-            "Model 2-v1 is a LoRA, not a checkpoint; send it as lora_model, together with a checkpoint as model_id"
+            "Model 2-v1 is a LoRA, not a checkpoint, and adapters (LoRAs) cannot be drawn with yet; "
+            "send a checkpoint as model_id"
         )
 
     @pytest.mark.parametrize("look", [defaults_of, limits_of])

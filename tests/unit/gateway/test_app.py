@@ -1,5 +1,6 @@
 """The door itself, without a database behind it: health, headers, shapes of errors, and what the log does not say."""
 
+import asyncio
 import io
 import re
 from collections.abc import Iterator
@@ -26,9 +27,8 @@ NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
 SECRET_PROMPT = "a prompt nobody may read"
 
 
-@pytest.fixture
-def client() -> Iterator[TestClient]:
-    services = Services(
+def nowhere() -> Services:
+    return Services(
         database=Database(NOWHERE),
         clock=SettableClock(),
         blobs=BlobStore("memory:///"),
@@ -39,7 +39,11 @@ def client() -> Iterator[TestClient]:
         default_model="easel-starter",
         secret="a secret for tests",
     )
-    app = create_app(services)
+
+
+@pytest.fixture
+def client() -> Iterator[TestClient]:
+    app = create_app(nowhere())
 
     async def broken(request: Request) -> None:
         raise ZeroDivisionError(SECRET_PROMPT)
@@ -153,6 +157,24 @@ def test_paths_are_tidied(sent: str, seen: str) -> None:
     with pytest.raises(StopIteration):
         coroutine.send(None)
     assert scopes[0]["path"] == seen
+
+
+@pytest.mark.parametrize("target", ["http://[", "https://[x", "http://[/api/v6/images/text2img"])
+def test_a_request_line_that_is_no_address_is_a_404(target: str) -> None:
+    """Put by hand: a client library would not send it."""
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b""}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope: Scope = {"type": "http", "method": "GET", "path": target, "query_string": b"", "headers": [(b"host", b"[")]}
+    asyncio.run(create_app(nowhere())(scope, receive, send))
+    assert sent[0]["status"] == 404
+    assert b"Not Found. There is nothing at this address." in sent[1]["body"]
+    assert b"x-request-id" in dict(sent[0]["headers"])
 
 
 @pytest.mark.parametrize("kind", Kind)

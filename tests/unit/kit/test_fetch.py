@@ -6,7 +6,15 @@ import time
 import pytest
 from receiver import Answer, Received, Receiver
 
-from easel.kit.fetch import AddressRefused, BadUrl, Fetcher, FetchFailed, check_url_syntax, is_public
+from easel.kit.fetch import (
+    AddressRefused,
+    BadUrl,
+    Fetcher,
+    FetchFailed,
+    check_literal_address,
+    check_url_syntax,
+    is_public,
+)
 
 PRIVATE = [
     "127.0.0.1",
@@ -91,6 +99,19 @@ class TestUrlSyntax:
     def test_anything_else_is_refused_with_what_is_wrong(self, url: str, says: str) -> None:
         with pytest.raises(BadUrl, match=says):
             check_url_syntax(url)
+
+
+class TestLiteralAddress:
+    @pytest.mark.parametrize(
+        "host", ["127.0.0.1", "127.1", "0x7f000001", "2130706433", "10.0.0.1", "[::1]", "[fe80::1]", "LOCALHOST"]
+    )
+    def test_what_plainly_leads_inside_is_refused(self, host: str) -> None:
+        with pytest.raises(AddressRefused, match="leads to a private or local address"):
+            check_literal_address(f"http://{host}:9/hook")
+
+    @pytest.mark.parametrize("host", ["8.8.8.8", "[2606:4700::1]", "example.org", "inside.example", "localhost.org"])
+    def test_any_other_is_left_to_the_gate(self, host: str) -> None:
+        check_literal_address(f"http://{host}/hook")
 
 
 class TestWhereItLeads:

@@ -27,6 +27,7 @@ from easel.gateway.services import Services
 from easel.gateway.waiting import wait_until_finished
 from easel.generations.queries import GenerationView, get_view
 from easel.jobs.states import JobState
+from easel.webhooks.outbox import check_is_public
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,6 @@ TEXT_TO_IMAGE: Final = (
 FETCH: Final = (*(family.fetch for family in TEXT_TO_IMAGE), "/api/v5/images/fetch")
 
 MODEL_LIST: Final = ("/api/v4/dreambooth/model_list", "/api/v3/dreambooth/model_list")
-
-LARGEST_ID: Final = 2**63 - 1
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -88,11 +87,13 @@ def _text2img(services: Services, family: Family) -> Handler:
 
         def order(session: Session, account: Account) -> GenerationView:
             reading = Reading.of(incoming.fields, services.default_model, chooses_model=family.chooses_model)
+            if reading.asked.webhook and not services.allow_private_urls:
+                check_is_public(reading.asked.webhook)
             return place(session, services.clock, account, reading, base_url)
 
         view = await as_account(services, key_of(request, incoming), order)
         if not view.details["instant_response"]:
-            view = await wait_until_finished(services, view.account_id, view.id)
+            view = await wait_until_finished(services, view)
         links = Links(base_url, family.fetch, services.links)
         return JSONResponse(_submitted(view, links, realtime=family.realtime))
 
@@ -148,7 +149,7 @@ def _wallet_balance(services: Services) -> Handler:
 def _id(wanted: object) -> int:
     """Raises NotFound for what cannot be an id."""
     digits = str(wanted).strip()
-    if not (digits.isascii() and digits.isdecimal() and len(digits) < 20 and int(digits) <= LARGEST_ID):
+    if not (digits.isascii() and digits.isdecimal() and len(digits) < 20):
         raise NotFound("Request not found")
     return int(digits)
 

@@ -62,6 +62,11 @@ def choose(scheduler: str | None, algorithm_type: str | None) -> Choice:
     return Choice(sampler, f"scheduler {asked} is not available; {wire_name(sampler)} was used.")
 
 
+def is_known(algorithm_type: str | None) -> bool:
+    """`no` is how our own answers say that there is none; two pluses are what every 2M sampler is."""
+    return algorithm_type in (None, "no", "dpmsolver++") or is_stochastic(algorithm_type)
+
+
 def is_stochastic(algorithm_type: str | None) -> bool:
     return algorithm_type is not None and algorithm_type.startswith(("dpmsolver+++", "sde-dpmsolver"))
 

@@ -10,7 +10,7 @@ from easel.domain.errors import InvalidRequest
 from easel.domain.request import GenerationDraft
 from easel.domain.sampling import Spacing
 from easel.gateway.dialects.modelslab import unserved
-from easel.gateway.dialects.modelslab.schedulers import choose, is_stochastic
+from easel.gateway.dialects.modelslab.schedulers import choose, is_known, is_stochastic
 from easel.gateway.dialects.modelslab.schemas import Text2Img
 from easel.gateway.dialects.modelslab.unserved import Unserved
 from easel.gateway.incoming import Fields
@@ -88,6 +88,8 @@ def _without_effect(asked: Text2Img, draft: GenerationDraft) -> list[str]:
     said: list[str] = []
     if asked.model_id and asked.model_id != draft.model_id:
         said.append(f"model_id has no effect on this path; {draft.model_id} was used.")
+    if not is_known(asked.algorithm_type):
+        said.append(f"algorithm_type {asked.algorithm_type} is not known here; the picture was drawn without it.")
     if is_stochastic(asked.algorithm_type) and asked.scheduler != "DPMSolverMultistepScheduler":
         said.append("algorithm_type has an effect with DPMSolverMultistepScheduler only.")
     return said

@@ -10,6 +10,7 @@ from typing import Final
 from pydantic import AliasChoices, Field
 from sqlalchemy.orm import Session
 
+from easel.catalogue.limits import NO_ADAPTERS
 from easel.catalogue.queries import find_model
 from easel.domain.errors import InvalidRequest
 from easel.gateway.dialects.modelslab.schemas import Asked, Factor, Name, Names, Number, Switch, Text
@@ -84,6 +85,5 @@ def warnings(asked: Unserved) -> list[str]:
 
 
 def _cannot(field: str) -> InvalidRequest:
-    return InvalidRequest(
-        field, f"{field} is not available yet, and without it another picture would come out; leave it out."
-    )
+    why = NO_ADAPTERS if field == "lora_model" else "without it another picture would come out"
+    return InvalidRequest(field, f"{field} is not available yet, and {why}; leave it out.")

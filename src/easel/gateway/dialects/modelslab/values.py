@@ -90,10 +90,7 @@ def name(value: object) -> str:
     """An id of something: text, or a number that is one."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    stripped = text(value).strip()
-    if len(stripped) > 200:
-        raise ValueError("must be at most 200 characters long")
-    return stripped
+    return _short(text(value).strip())
 
 
 def names(value: object) -> list[str]:
@@ -104,7 +101,7 @@ def names(value: object) -> list[str]:
 
 def label(value: object) -> str | int:
     """What the client wants to hear again as it was said: text or a whole number."""
-    return whole(value) if isinstance(value, int | float) else name(value)
+    return whole(value) if isinstance(value, int | float) else _short(text(value))
 
 
 def web_address(value: object) -> str | None:
@@ -119,6 +116,12 @@ def web_address(value: object) -> str | None:
     if parts.scheme not in ("http", "https") or not parts.hostname or len(address) > 2000:
         raise ValueError("must be an address that begins with https:// or http://")
     return address
+
+
+def _short(text: str) -> str:
+    if len(text) > 200:
+        raise ValueError("must be at most 200 characters long")
+    return text
 
 
 def _is_finite(value: float) -> bool:
