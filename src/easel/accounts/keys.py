@@ -11,6 +11,7 @@ from easel.domain.errors import InvalidRequest, NotAllowed, NotAuthenticated, No
 from easel.kit.clock import Clock
 
 NAME_LIMIT = 100
+LARGEST_ID = 2**63 - 1
 USE_IS_NOTED_EVERY = timedelta(minutes=1)
 
 
@@ -69,7 +70,9 @@ def list_keys(session: Session, account_id: int) -> list[ApiKey]:
 
 def revoke_key(session: Session, clock: Clock, account_id: int, key_id: int) -> None:
     """End a key for good; once more changes nothing. Raises NotFound unless the account has such a key."""
-    key = session.scalar(select(ApiKey).filter_by(id=key_id, account_id=account_id).with_for_update())
+    mine = select(ApiKey).filter_by(id=key_id, account_id=account_id).with_for_update()
+    # A number that no id can be is one that PostgreSQL cannot even be asked for.
+    key = session.scalar(mine) if 0 < key_id <= LARGEST_ID else None
     if key is None:
         raise NotFound(f"There is no key {key_id} in this account; list its keys to see their numbers")
     key.revoked_at = key.revoked_at or clock.now()

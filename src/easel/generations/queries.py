@@ -18,6 +18,8 @@ from easel.jobs.states import JobState
 from easel.jobs.tables import Job
 from easel.kit.clock import Clock
 
+LARGEST_ID = 2**63 - 1
+
 UNKNOWN_SECONDS = 10.0
 """What a picture is said to take before this installation has drawn one with the model."""
 
@@ -68,7 +70,9 @@ def list_views(session: Session, clock: Clock, account_id: int, limit: int = 50)
 
 def own_generation(session: Session, account_id: int, generation_id: int) -> Generation:
     """Raises NotFound: somebody else's generation is as unknown as one that never was."""
-    generation = session.scalars(select(Generation).filter_by(id=generation_id, account_id=account_id)).one_or_none()
+    mine = select(Generation).filter_by(id=generation_id, account_id=account_id)
+    # A number that no id can be is one that PostgreSQL cannot even be asked for.
+    generation = session.scalars(mine).one_or_none() if 0 < generation_id <= LARGEST_ID else None
     if generation is None:
         raise NotFound("Request not found")
     return generation

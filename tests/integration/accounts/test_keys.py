@@ -111,6 +111,13 @@ class TestRevokeKey:
             revoke_key(session, clock, stranger.id, key.id)
         assert authenticate(session, clock, secret).id == account.id
 
+    @pytest.mark.parametrize("number", [2**63, 10**40, 0, -(10**40)])
+    def test_a_number_that_no_key_can_have_is_not_found(
+        self, session: Session, clock: SettableClock, account: Account, number: int
+    ) -> None:
+        with pytest.raises(NotFound, match=f"no key {number}"):
+            revoke_key(session, clock, account.id, number)
+
     def test_other_keys_of_the_account_keep_working(
         self, session: Session, clock: SettableClock, account: Account
     ) -> None:
