@@ -11,6 +11,7 @@ import pytest
 from receiver import Answer, Receiver
 from sqlalchemy import text
 from standardwebhooks import Webhook, WebhookVerificationError
+from structlog.testing import capture_logs
 
 from easel.accounts.queries import create_account
 from easel.db.session import Database
@@ -223,6 +224,10 @@ class TestBadReceivers:
                 return super().post(url, headers, body)
 
         trips, arrives = write(receiver.url + "/trip"), write(receiver.url)
-        assert deliver_due(database, clock, Faulty(allow_private=True), SECRET) == 2
+        with capture_logs() as said:
+            assert deliver_due(database, clock, Faulty(allow_private=True), SECRET) == 2
+        assert [line["error"] for line in said if line["event"] == "webhook not sent"] == ["RuntimeError"]
+        assert "a fault of ours" not in str(said)
+        assert not any("exc_info" in line for line in said)
         assert stored(arrives).delivered_at is not None
         assert stored(trips).last_error == "it could not be sent (RuntimeError)"
