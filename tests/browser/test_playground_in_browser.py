@@ -21,6 +21,13 @@ new PerformanceObserver((list) => {
 """
 
 
+def enter(page: Page, link: str) -> None:
+    """Open a sign-in link and press its button."""
+    page.goto(link)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"**{STARTER}")
+
+
 def generate(page: Page, prompt: str = "three red stars on a blue background", steps: int = 25) -> None:
     page.get_by_label("Prompt", exact=True).fill(prompt)
     page.get_by_label("Steps").fill(str(steps))
@@ -54,7 +61,7 @@ def width_of_picture(page: Page) -> int:
 
 def test_the_printed_link_signs_in_and_a_picture_is_drawn_live(site: Site, open_page: Callable[..., Page]) -> None:
     page = open_page()
-    page.goto(site.owners_link)
+    enter(page, site.owners_link)
     expect(page).to_have_url(site.address + STARTER)
     expect(state(page)).to_have_text("Idle")
     page.evaluate(WATCH_SHIFTS)
@@ -77,7 +84,7 @@ def test_the_printed_link_signs_in_and_a_picture_is_drawn_live(site: Site, open_
 
 def test_a_picture_costs_what_the_page_said(site: Site, open_page: Callable[..., Page]) -> None:
     page = open_page()
-    page.goto(site.link())
+    enter(page, site.link())
     expect(page.locator(".price")).to_have_text("$0.0047 a picture")
     page.get_by_role("radio", name="2", exact=True).check()
     expect(page.locator(".price")).to_have_text("$0.0094 for 2 pictures, $0.0047 a picture")
@@ -90,7 +97,7 @@ def test_a_picture_costs_what_the_page_said(site: Site, open_page: Callable[...,
 
 def test_a_page_loaded_again_shows_the_same_picture(site: Site, open_page: Callable[..., Page]) -> None:
     page = open_page()
-    page.goto(site.link())
+    enter(page, site.link())
     generate(page, steps=4)
     expect(state(page)).to_have_text("Done")
     address = page.locator("#output img").get_attribute("src")
@@ -101,7 +108,7 @@ def test_a_page_loaded_again_shows_the_same_picture(site: Site, open_page: Calla
 
 def test_a_page_loaded_again_goes_on_watching(site: Site, open_page: Callable[..., Page]) -> None:
     page = open_page()
-    page.goto(site.link())
+    enter(page, site.link())
     generate(page, steps=40)
     expect(state(page)).to_have_text("Generating")
     page.reload()
@@ -111,7 +118,7 @@ def test_a_page_loaded_again_goes_on_watching(site: Site, open_page: Callable[..
 
 def test_cancelling(site: Site, open_page: Callable[..., Page]) -> None:
     page = open_page()
-    page.goto(site.link())
+    enter(page, site.link())
     generate(page, steps=100)
     expect(state(page)).to_have_text("Generating")
     page.get_by_role("button", name="Cancel").click()
@@ -122,7 +129,7 @@ def test_cancelling(site: Site, open_page: Callable[..., Page]) -> None:
 
 def test_a_failure_is_a_sentence(site: Site, open_page: Callable[..., Page]) -> None:
     page = open_page()
-    page.goto(site.link())
+    enter(page, site.link())
     generate(page, prompt="undecodable", steps=3)
     expect(state(page)).to_have_text("Failed")
     expect(page.locator("#output .error")).to_contain_text("try another seed")
@@ -132,7 +139,7 @@ def test_a_refusal_stands_beside_its_field_and_the_last_picture_stays(
     site: Site, open_page: Callable[..., Page]
 ) -> None:
     page = open_page(expect_complaints=True)
-    page.goto(site.link())
+    enter(page, site.link())
     generate(page, steps=3)
     expect(state(page)).to_have_text("Done")
     seed(page).fill("abc")
@@ -150,7 +157,7 @@ def test_a_refusal_stands_beside_its_field_and_the_last_picture_stays(
 
 def test_seeds_are_rolled_and_used_again(site: Site, open_page: Callable[..., Page]) -> None:
     page = open_page()
-    page.goto(site.link())
+    enter(page, site.link())
     generate(page, steps=3)
     expect(state(page)).to_have_text("Done")
     page.get_by_role("link", name="Reuse seed").click()
@@ -160,6 +167,43 @@ def test_seeds_are_rolled_and_used_again(site: Site, open_page: Callable[..., Pa
     rolled = seed(page).input_value()
     assert rolled != shown
     assert 0 <= int(rolled) < 2**32
+
+
+def test_the_keyboard_keeps_its_place(site: Site, open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    page.goto(site.link())
+    page.keyboard.press("Enter")  # the button of the sign-in page has the focus
+    page.wait_for_url(f"**{STARTER}")
+    page.get_by_label("Prompt", exact=True).fill("three red stars")
+    page.get_by_label("Steps").fill("100")
+    button = page.get_by_role("button", name="Generate")
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(state(page)).to_have_text("Generating")
+    expect(button).to_be_focused()
+    page.get_by_role("button", name="Cancel").focus()
+    page.keyboard.press("Enter")
+    expect(state(page)).to_have_text("Cancelled")
+    expect(page.locator("#output")).to_be_focused()
+
+
+def test_a_second_click_orders_nothing(site: Site, open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    enter(page, site.link())
+    orders: list[str] = []
+    page.on("request", lambda request: orders.append(request.url) if request.method == "POST" else None)
+    page.get_by_label("Prompt", exact=True).fill("three red stars")
+    page.evaluate("for (const click of [1, 2, 3]) document.querySelector('[data-generate]').click()")
+    expect(state(page)).to_have_text("Done")
+    assert len(orders) == 1
+
+
+def test_a_choice_that_is_none_leaves_the_page_alive(site: Site, open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    page.goto(f"{site.address}{STARTER}?size=1x1&samples=9")
+    page.get_by_label("Prompt", exact=True).fill("a star")
+    body = json.loads(page.locator("[data-body=python]").inner_text())
+    assert (body["prompt"], body["width"], body["samples"]) == ("a star", 128, 1)
 
 
 def test_an_example_fills_the_prompt(site: Site, open_page: Callable[..., Page]) -> None:
@@ -186,7 +230,7 @@ def test_the_code_follows_the_form_and_can_be_copied(site: Site, open_page: Call
 
 def test_a_script_in_a_prompt_is_only_text(site: Site, open_page: Callable[..., Page]) -> None:
     page = open_page()
-    page.goto(site.link())
+    enter(page, site.link())
     prompt = "<script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">"
     generate(page, prompt, steps=3)
     expect(state(page)).to_have_text("Done")
@@ -198,7 +242,7 @@ def test_a_script_in_a_prompt_is_only_text(site: Site, open_page: Callable[..., 
 
 def test_a_lost_server_is_a_sentence_and_nothing_typed_is_lost(site: Site, open_page: Callable[..., Page]) -> None:
     page = open_page(expect_complaints=True)
-    page.goto(site.link())
+    enter(page, site.link())
     page.route("**/generations", lambda route: route.abort())
     generate(page, prompt="a patient star")
     expect(page.get_by_role("alert")).to_contain_text("The server could not be reached")
@@ -215,7 +259,7 @@ def test_a_lost_server_is_a_sentence_and_nothing_typed_is_lost(site: Site, open_
 
 def test_a_lost_stream_is_found_again(site: Site, open_page: Callable[..., Page]) -> None:
     page = open_page(expect_complaints=True)
-    page.goto(site.link())
+    enter(page, site.link())
     page.route("**/events", lambda route: route.abort())
     generate(page, steps=3)
     expect(state(page)).to_have_text("Connecting again")
@@ -226,11 +270,11 @@ def test_a_lost_stream_is_found_again(site: Site, open_page: Callable[..., Page]
 
 def test_an_ended_session_is_a_sentence_and_nothing_typed_is_lost(site: Site, open_page: Callable[..., Page]) -> None:
     page = open_page(expect_complaints=True)
-    page.goto(site.link())
+    enter(page, site.link())
     page.context.clear_cookies()
     generate(page, prompt="a patient star")
     expect(page.get_by_role("alert")).to_contain_text("Sign in again")
-    page.context.new_page().goto(site.link())  # in another tab
+    enter(page.context.new_page(), site.link())  # in another tab
     page.get_by_role("button", name="Generate").click()
     expect(state(page)).to_have_text("Done")
     expect(page.get_by_role("img", name="a patient star")).to_be_visible()
@@ -238,7 +282,7 @@ def test_an_ended_session_is_a_sentence_and_nothing_typed_is_lost(site: Site, op
 
 def test_everything_works_without_a_script(site: Site, open_page: Callable[..., Page]) -> None:
     page = open_page(width=390, script=False)
-    page.goto(site.link())
+    enter(page, site.link())
     expect(page.get_by_role("button", name="Roll a seed")).to_be_hidden()
     generate(page, steps=10)
     expect(state(page)).not_to_have_text("Idle")
@@ -264,6 +308,9 @@ def test_every_page_fits_and_follows_the_theme(
         check_look(page, width, theme)
         shoot(page, f"{name}-{width}-{theme}")
     page.goto(site.link())
+    check_look(page, width, theme)
+    shoot(page, f"sign-in-link-{width}-{theme}")
+    enter(page, site.link())
     check_look(page, width, theme)
     shoot(page, f"idle-{width}-{theme}")
     page.get_by_role("radio", name="4", exact=True).check()

@@ -4,6 +4,7 @@ from typing import Annotated, Final
 
 from fastapi import Form, Request, Response
 from fastapi.responses import RedirectResponse
+from sqlalchemy.orm import Session
 
 from easel.accounts.sign_in import redeem_sign_in_token
 from easel.catalogue.queries import find_model
@@ -27,28 +28,47 @@ class Entrance:
     def __init__(self, site: Site) -> None:
         self._site = site
 
-    def sign_in(self, request: Request, token: str = "") -> Response:
-        """Redeem the link's token; without one, say where links come from."""
+    def show(self, request: Request, token: str = "") -> Response:
+        """The page that a link opens: one button. Without a token, say where links come from.
+
+        The link alone changes nothing: programs that preview links open it as well, and would use it up, and whoever
+        is signed in already is not made somebody else unasked.
+        """
+        with self._site.services.database.transaction() as session:
+            visitor = self._site.visitor(session, request)
+            start = self._start(session)
+        if token:
+            return self._site.page(request, "sign_in.html", visitor=visitor, token=token)
+        return RedirectResponse(start, 303) if visitor else self._message(request, "Sign in with a link", HOW)
+
+    def sign_in(self, request: Request, token: Annotated[str, Form()] = "") -> Response:
+        """Redeem the token that the button sends.
+
+        No form token guards this: the token itself is the secret, and there may be no session yet that a form token
+        could belong to. A form of another site that holds no good token does nothing here.
+        """
         services = self._site.services
         with services.database.transaction() as session:
             visitor = self._site.visitor(session, request)
-            start = model_address(find_model(session, services.default_model))
+            start = self._start(session)
         try:
-            if token:
-                with services.database.transaction() as session:
-                    return self._site.sign_in(request, redeem_sign_in_token(session, services.clock, token), start)
+            with services.database.transaction() as session:
+                return self._site.sign_in(request, redeem_sign_in_token(session, services.clock, token), start)
         except NotAuthenticated:
             if visitor is None:
                 return self._message(request, "This sign-in link has been used or has run out", USED, status=401)
-        # The same link opened twice is no reason to frighten somebody who is in already.
-        return RedirectResponse(start, 303) if visitor else self._message(request, "Sign in with a link", HOW)
+        # The same link used twice is no reason to frighten somebody who is in already.
+        return RedirectResponse(start, 303)
 
     def sign_out(self, request: Request, csrf: Annotated[str, Form()] = "") -> Response:
         with self._site.services.database.transaction() as session:
-            self._site.sender(session, request, csrf)
+            self._site.form_owner(session, request, csrf)
         response = RedirectResponse("/", 303)
         response.delete_cookie(COOKIE)
         return response
+
+    def _start(self, session: Session) -> str:
+        return model_address(find_model(session, self._site.services.default_model))
 
     def _message(self, request: Request, title: str, sentences: tuple[str, ...], status: int = 200) -> Response:
         page = self._site.page

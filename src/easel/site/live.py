@@ -1,7 +1,8 @@
 """A generation as it happens: server-sent events, each with an id.
 
 The current state comes first, so a browser that reconnects has missed nothing. No database session is held while
-waiting.
+waiting, and a database that is away for a while ends no stream: a browser that reconnects then would be refused, and
+give up for good.
 """
 
 import json
@@ -12,6 +13,8 @@ from typing import Any, Final
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from easel.db.notify import GENERATIONS
 from easel.domain.errors import NotAuthenticated
@@ -24,6 +27,8 @@ LOOK_WHILE_QUEUED: Final = 2.0
 """Seconds between looks at the queue: another request's end moves ours forward without a word to us."""
 LOOK_WHILE_DRAWN: Final = 10.0
 """Also the longest silence: a proxy cuts a stream that says nothing."""
+
+DATABASE_IS_DOWN: Final = (OperationalError, InterfaceError, PoolTimeout)
 
 HEARTBEAT: Final = ": still here\n\n"
 HEADERS: Final = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
@@ -44,12 +49,17 @@ class Live:
         shown: Output | None = None
         hub = self._site.services.hub
         with hub.subscribe(GENERATIONS, generation=generation_id) as news:
-            while True:
-                output, money = await run_in_threadpool(self._look, visitor, generation_id)
+            while not hub.is_leaving:  # the browser connects again, to the next process
+                try:
+                    output, money = await run_in_threadpool(self._look, visitor, generation_id)
+                except DATABASE_IS_DOWN:
+                    yield HEARTBEAT
+                    await news.next(LOOK_WHILE_QUEUED)
+                    continue
                 if output != shown:
                     shown = output
                     yield _event("output", self._drawn(output, money, visitor.csrf), next(ids))
-                if output.is_final or hub.is_leaving:  # the browser connects again, to the next process
+                if output.is_final:
                     return
                 pause = LOOK_WHILE_QUEUED if output.state == "queued" else LOOK_WHILE_DRAWN
                 while (message := await news.next(pause)) and message.get("event") == "step":

@@ -7,7 +7,7 @@ from fastapi import Form, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 
-from easel.catalogue.limits import defaults_of, limits_of
+from easel.catalogue.limits import Limits, defaults_of, limits_of
 from easel.catalogue.queries import find_model
 from easel.catalogue.tables import Model
 from easel.domain.errors import DomainError, InvalidRequest, NotFound
@@ -34,7 +34,7 @@ class Playground:
         with self._site.services.database.transaction() as session:
             model = _find(session, provider, model_id)
             visitor = self._site.visitor(session, request)
-            view = self._asked_view(session, request, visitor)
+            view = self._asked_view(session, request, model, visitor)
         form = PlaygroundForm.model_validate(dict(request.query_params))
         if view is not None:
             form = PlaygroundForm.again(view.request, form.seed)
@@ -89,14 +89,18 @@ class Playground:
             notice="" if problem else refusal.message,
         )
 
-    def _asked_view(self, session: Session, request: Request, visitor: Visitor | None) -> GenerationView | None:
+    def _asked_view(
+        self, session: Session, request: Request, model: Model, visitor: Visitor | None
+    ) -> GenerationView | None:
+        """The generation that the address names; None unless it is the visitor's and of this model."""
         asked = request.query_params.get("generation", "")
         if visitor is None or not (asked.isascii() and asked.isdigit() and len(asked) < 19):
             return None
         try:
-            return get_view(session, self._site.services.clock, visitor.account.id, int(asked))
+            view = get_view(session, self._site.services.clock, visitor.account.id, int(asked))
         except NotFound:
             return None
+        return view if view.request.model_id == model.model_id else None
 
     def _page(
         self,
@@ -115,7 +119,9 @@ class Playground:
         if card.can_draw:
             limits, defaults = limits_of(model), defaults_of(model)
             form = form.filled(defaults)
-            size = size_named(form.size, limits, defaults)
+            size, samples = size_named(form.size, limits, defaults), _count(form.samples, limits)
+            # One of each choice is always checked, whatever an address or a refused form said.
+            form = form.model_copy(update={"size": size.name, "samples": str(samples)})
             page |= {
                 "form": form,
                 "errors": errors or {},
@@ -123,7 +129,7 @@ class Playground:
                 "limits": limits,
                 "sizes": presets(limits, defaults, size),
                 "examples": prompts_for(model.model_id),
-                "price_line": price_line(visitor.plan if visitor else None, model.price, _count(form.samples)),
+                "price_line": price_line(visitor.plan if visitor else None, model.price, samples),
                 "price": None if visitor and visitor.plan.is_free_of_charge else model.price,
                 "snippets": snippets(self._site.base_url(request), model.model_id, form),
                 "output": output_of(view, self._site.services.links)
@@ -145,5 +151,5 @@ def _find(session: Session, provider: str, model_id: str) -> Model:
     return model
 
 
-def _count(samples: str) -> int:
-    return int(samples) if samples in ("1", "2", "3", "4") else 1
+def _count(samples: str, limits: Limits) -> int:
+    return next((count for count in range(1, limits.max_samples + 1) if samples == str(count)), 1)

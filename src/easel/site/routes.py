@@ -32,6 +32,7 @@ def site_router(services: Services) -> APIRouter:
     router.get("/generations/{generation_id}/events")(live.events)
     router.post("/generations/{generation_id}/cancel")(playground.cancel)
 
-    router.get("/sign-in")(entrance.sign_in)
+    router.get("/sign-in")(entrance.show)
+    router.post("/sign-in")(entrance.sign_in)
     router.post("/sign-out")(entrance.sign_out)
     return router

@@ -51,15 +51,19 @@ class Site:
         return Visitor(account, plan_named(account.plan), money_of(session, account), self.sessions.form_token(known))
 
     def sender(self, session: Session, request: Request, csrf: str) -> Visitor:
-        """Who sends a form of ours. Raises NotAuthenticated for a stranger, and for a form that is not ours;
-        NotAllowed for a suspended account."""
+        """Who sends a form of ours. Raises as `form_owner`, and NotAllowed for a suspended account."""
+        visitor = self.form_owner(session, request, csrf)
+        refuse_suspended(visitor.account)
+        return visitor
+
+    def form_owner(self, session: Session, request: Request, csrf: str) -> Visitor:
+        """Whose form it is, suspended or not. Raises NotAuthenticated for a stranger or a form that is not ours."""
         known = self.sessions.read(request.cookies.get(COOKIE), self.services.clock.now())
         visitor = self.visitor(session, request)
         if known is None or visitor is None:
             raise NotAuthenticated(ENDED)
         if not self.sessions.is_form_token(known, csrf):
             raise NotAuthenticated(GROWN_OLD)
-        refuse_suspended(visitor.account)
         return visitor
 
     def base_url(self, request: Request) -> str:

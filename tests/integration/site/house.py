@@ -14,6 +14,7 @@ from easel.artifacts.store import describe_picture, picture_key
 from easel.gateway.services import Services
 from easel.generations.events import announce
 from easel.generations.finish import fail, finish, generation_of
+from easel.generations.submit import GENERATE
 from easel.jobs import queue
 from easel.jobs.queue import Lease
 from easel.kit.clock import SettableClock
@@ -32,8 +33,15 @@ class House:
         with self.services.database.transaction() as session:
             return f"/sign-in?token={create_sign_in_token(session, self.clock, account.id, lifetime)}"
 
+    def enter(self, link: str, **options: Any) -> Any:
+        """Open a sign-in link and press its button."""
+        form = self.browser.get(link).text
+        found = re.search(r'name="token" value="([^"]*)"', form)
+        assert found, form
+        return self.browser.post("/sign-in", data={"token": unescape(found[1])}, **options)
+
     def sign_in(self, account: Account) -> None:
-        assert self.browser.get(self.link(account)).status_code == 200
+        assert self.enter(self.link(account)).status_code == 200
 
     def csrf(self) -> str:
         found = re.search(r'name="csrf" value="([^"]*)"', self.browser.get(STARTER).text)
@@ -55,7 +63,9 @@ class House:
         """Claim the next job, as a worker does."""
         with self.services.database.transaction() as session:
             now = self.clock.now()
-            [job] = queue.claim(session, "hand", resident=[], limit=1, lease=timedelta(minutes=1), now=now)
+            [job] = queue.claim(
+                session, "hand", kind=GENERATE, resident=[], limit=1, idle=True, lease=timedelta(minutes=1), now=now
+            )
             announce(session, job.subject_id, "started")
         return Lease(job.id, "hand", job.attempts)
 

@@ -12,12 +12,14 @@ import pytest
 import uvicorn
 from house import House
 from httpx2 import Client
+from outage import outage
 
 from easel.accounts.tables import Account
 from easel.cli.gateway import LeavingServer
 from easel.gateway.app import create_app
 from easel.gateway.services import Services
 from easel.kit.clock import SettableClock
+from easel.site.live import LOOK_WHILE_QUEUED
 
 Event = tuple[int, str, dict[str, Any]]
 
@@ -148,6 +150,24 @@ def test_no_connection_is_held_while_waiting(house: House, ada: Account) -> None
         next(stream)
         time.sleep(0.2)
         assert "Checked out connections: 0" in house.services.database.engine.pool.status()
+
+
+def test_a_stream_outlives_a_database_that_starts_anew(house: House, ada: Account, postgres: Any) -> None:
+    house.sign_in(ada)
+    with listening(house, house.ordered()) as stream:
+        next(stream)
+        with outage(postgres, house.services.database):
+            time.sleep(LOOK_WHILE_QUEUED + 0.5)
+        house.finish(house.start())
+        assert [data["state"] for _, _, data in stream] == ["done"]
+
+
+def test_a_number_that_no_generation_can_have_is_unknown(house: House, ada: Account) -> None:
+    house.sign_in(ada)
+    for number in (2**63, 10**30, -(10**30)):
+        assert house.browser.get(f"/generations/{number}/events").status_code == 404
+        answer = house.browser.post(f"/generations/{number}/cancel", data={"csrf": house.csrf()})
+        assert answer.status_code == 404
 
 
 def test_a_stranger_gets_no_stream(house: House, ada: Account) -> None:

@@ -1,10 +1,12 @@
 """Pages for strangers: what is there, what is not, and what every page promises."""
 
 import re
+from html import unescape
 
 from house import STARTER, House
 
 from easel.accounts.tables import Account
+from easel.catalogue.limits import NO_ADAPTERS
 from easel.catalogue.queries import find_model
 
 PAGES = ("/", "/models", STARTER, "/models/modelslab/stable-diffu", "/models/modelslab/2-v1", "/sign-in")
@@ -67,9 +69,18 @@ def test_a_model_that_is_not_installed_names_the_command(house: House) -> None:
 
 def test_an_adapter_says_that_it_cannot_be_drawn_with_yet(house: House) -> None:
     text = house.browser.get("/models/modelslab/2-v1").text
-    assert "cannot draw with adapters yet" in text
+    assert f"{NO_ADAPTERS}." in text
+    assert "lora_model" not in text
     assert "easel models install" not in text
     assert "<form" not in text
+
+
+def test_only_what_can_be_installed_is_called_not_installed(house: House) -> None:
+    text = house.browser.get("/models").text
+    assert NO_ADAPTERS in text
+    assert text.count("not installed</span>") == 1
+    lora = text[text.index("2 V1") :]
+    assert "not installed</span>" not in lora[: lora.index("</li>")]
 
 
 def test_an_unknown_model_is_a_friendly_404(house: House) -> None:
@@ -105,6 +116,13 @@ def test_nonsense_in_the_address_is_harmless(house: House) -> None:
         "seed": "'",
     }
     assert house.browser.get(STARTER, params=nonsense).status_code == 200
+
+
+def test_one_of_each_choice_is_checked_whatever_the_address_says(house: House) -> None:
+    text = house.browser.get(STARTER, params={"size": "1x1", "samples": "9"}).text
+    assert 'value="128x128" checked' in text
+    assert 'name="samples" value="1" checked' in text
+    assert '"samples": 1' in unescape(text)
 
 
 def test_texts_of_the_catalogue_are_escaped(house: House) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from house import PNG, STARTER, House
 
 from easel.accounts.tables import Account
-from easel.catalogue.queries import set_price
+from easel.catalogue.queries import mark_installed, set_price
 from easel.domain.money import Micros
 from easel.generations.queries import get_view
 from easel.jobs.states import JobState
@@ -130,6 +130,13 @@ def test_a_refused_field_is_marked(house: House, ada: Account) -> None:
     assert re.search(r'name="steps"[^>]*aria-invalid="true"', house.order(steps="many").text)
 
 
+def test_a_refused_choice_is_marked_and_the_usual_one_checked(house: House, ada: Account) -> None:
+    house.sign_in(ada)
+    text = house.order(size="130x128", samples="9").text
+    assert re.search(r'name="size" value="128x128" checked aria-describedby="problem-size" aria-invalid="true"', text)
+    assert re.search(r'name="samples" value="1" checked aria-describedby="problem-samples"', text)
+
+
 def test_a_refused_form_loaded_again_is_the_model_page(house: House) -> None:
     assert house.browser.get(f"{STARTER}/generations").url.path == STARTER
 
@@ -196,6 +203,16 @@ def test_another_persons_generation_is_not_there(house: House, ada: Account, gra
     assert answer.status_code == 404
     with house.services.database.transaction() as session:
         assert get_view(session, house.clock, ada.id, generation).state is JobState.QUEUED
+
+
+def test_another_models_generation_is_not_shown(house: House, ada: Account) -> None:
+    house.sign_in(ada)
+    generation = house.ordered(prompt="a lonely star")
+    with house.services.database.transaction() as session:
+        mark_installed(session, "stable-diffu", "a folder")
+    text = house.browser.get(f"/models/modelslab/stable-diffu?generation={generation}").text
+    assert state(text) == "idle"
+    assert "a lonely star" not in text
 
 
 def test_an_order_for_an_unknown_model_is_a_404(house: House, ada: Account) -> None:

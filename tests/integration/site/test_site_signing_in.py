@@ -5,6 +5,7 @@ from datetime import timedelta
 from fastapi.testclient import TestClient
 from house import STARTER, House
 
+from easel.accounts.queries import get_account
 from easel.accounts.tables import Account
 from easel.gateway.app import create_app
 from easel.gateway.services import Services
@@ -13,7 +14,7 @@ from easel.site.sessions import COOKIE, LIFETIME
 
 
 def test_a_link_signs_in_and_leads_to_the_playground(house: House, ada: Account) -> None:
-    answer = house.browser.get(house.link(ada))
+    answer = house.enter(house.link(ada))
     assert answer.status_code == 200
     assert answer.url.path == STARTER
     assert "Ada" in answer.text
@@ -21,7 +22,7 @@ def test_a_link_signs_in_and_leads_to_the_playground(house: House, ada: Account)
 
 
 def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(house: House, ada: Account) -> None:
-    cookie = house.browser.get(house.link(ada), follow_redirects=False).headers["set-cookie"]
+    cookie = house.enter(house.link(ada), follow_redirects=False).headers["set-cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=lax" in cookie
     assert "Secure" not in cookie
@@ -29,15 +30,16 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(house: House, ada
 
 def test_the_cookie_is_secure_where_the_house_is(services: Services, clock: SettableClock, ada: Account) -> None:
     with TestClient(create_app(services), base_url="https://easel.test") as browser:
-        answer = browser.get(House(services, clock, browser).link(ada), follow_redirects=False)
+        house = House(services, clock, browser)
+        answer = house.enter(house.link(ada), follow_redirects=False)
     assert "Secure" in answer.headers["set-cookie"]
 
 
 def test_a_link_works_once(house: House, ada: Account) -> None:
     link = house.link(ada)
-    house.browser.get(link)
+    house.enter(link)
     house.browser.cookies.clear()
-    answer = house.browser.get(link)
+    answer = house.enter(link)
     assert answer.status_code == 401
     assert "has been used or has run out" in answer.text
     assert "easel accounts sign-in" in answer.text
@@ -46,24 +48,47 @@ def test_a_link_works_once(house: House, ada: Account) -> None:
 
 def test_a_link_opened_twice_by_the_same_browser_is_no_matter(house: House, ada: Account) -> None:
     link = house.link(ada)
-    house.browser.get(link)
-    assert house.browser.get(link).url.path == STARTER
+    house.enter(link)
+    assert house.enter(link).url.path == STARTER
 
 
 def test_a_new_link_changes_the_person(house: House, ada: Account, grace: Account) -> None:
     house.sign_in(ada)
-    assert "Grace" in house.browser.get(house.link(grace)).text
+    assert "Grace" in house.enter(house.link(grace)).text
+
+
+def test_a_link_that_is_only_looked_at_changes_nothing(house: House, ada: Account, grace: Account) -> None:
+    """As programs do that show what a link leads to."""
+    house.sign_in(ada)
+    link = house.link(grace)
+    for _ in range(2):
+        assert "You are signed in here as Ada." in house.browser.get(link).text
+    assert "Ada" in house.browser.get("/").text
+    assert "Grace" in house.enter(link).text
+
+
+def test_a_stranger_is_not_told_that_somebody_is_in(house: House, ada: Account) -> None:
+    assert "You are signed in" not in house.browser.get(house.link(ada)).text
+
+
+def test_who_is_suspended_can_sign_out(house: House, ada: Account, clock: SettableClock) -> None:
+    house.sign_in(ada)
+    with house.services.database.transaction() as session:
+        get_account(session, ada.id).suspended_at = clock.now()
+    assert house.order().status_code == 403
+    assert "Ada" not in house.browser.post("/sign-out", data={"csrf": house.csrf()}).text
 
 
 def test_a_link_runs_out(house: House, ada: Account, clock: SettableClock) -> None:
     link = house.link(ada, timedelta(minutes=5))
     clock.advance(timedelta(minutes=6))
-    assert house.browser.get(link).status_code == 401
+    assert house.enter(link).status_code == 401
 
 
 def test_a_token_that_never_was_is_refused(house: House) -> None:
     for token in ("nonsense", "%00", "x" * 5000):
-        assert house.browser.get(f"/sign-in?token={token}").status_code == 401
+        assert house.enter(f"/sign-in?token={token}").status_code == 401
+    assert house.browser.post("/sign-in").status_code == 401
 
 
 def test_a_session_ends(house: House, ada: Account, clock: SettableClock) -> None:

@@ -13,6 +13,7 @@ form.addEventListener("input", () => writeSnippets(form));
 document.addEventListener("submit", async (event) => {
   if (!event.target.matches("[data-live-form]")) return;
   event.preventDefault();
+  if (event.submitter?.matches("[aria-disabled=true]")) return;
   await sendForm(event.target, event.submitter);
   follow();
 });

@@ -6,7 +6,8 @@ const UNREACHABLE = "The server could not be reached. Check the connection and t
 const BROKEN = "The server could not answer just now. Try again in a moment; what you wrote is still here.";
 
 export async function sendForm(form, button) {
-  if (button) button.disabled = true;
+  // Not `disabled`: that would take the keyboard focus away. playground.js lets no second click through.
+  button?.setAttribute("aria-disabled", "true");
   try {
     const tokenBefore = form.elements.csrf.value;
     let answer = await send(form);
@@ -19,7 +20,7 @@ export async function sendForm(form, button) {
   } catch {
     say(UNREACHABLE);
   } finally {
-    if (button) button.disabled = false;
+    button?.removeAttribute("aria-disabled");
   }
 }
 

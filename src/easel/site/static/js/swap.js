@@ -8,7 +8,7 @@ export function swapFrom(page, { isRefusal }) {
     // A refused order leaves the picture before it where it is.
     if (!fresh || (isRefusal && old.dataset.swap === "output")) continue;
     if (old.matches("input")) old.value = fresh.value;
-    else old.replaceChildren(...fresh.childNodes);
+    else refill(old, ...fresh.childNodes);
     if (old.dataset.swap === "output") old.dataset.events = fresh.dataset.events ?? "";
   }
   for (const field of document.querySelectorAll("[aria-describedby^=problem-]")) {
@@ -27,10 +27,15 @@ export async function swapOutput({ state, label, html, balance }) {
   template.innerHTML = html;
   const pictures = [...template.content.querySelectorAll("img")];
   await Promise.allSettled(pictures.map((picture) => Object.assign(new Image(), { src: picture.src }).decode()));
-  const hadFocus = box.contains(document.activeElement);
-  box.replaceChildren(template.content);
+  refill(box, template.content);
   showState(state, label);
   if (balance) part(document, "balance").textContent = balance;
+}
+
+// The keyboard focus goes with what held it; the panel takes it, so that the next Tab starts there and not at the top.
+function refill(box, ...nodes) {
+  const hadFocus = box.contains(document.activeElement);
+  box.replaceChildren(...nodes);
   if (hadFocus) document.getElementById("output").focus({ preventScroll: true });
 }
 
