@@ -38,6 +38,7 @@ def gateway(*, supervised: Annotated[bool, Parameter(show=False)] = False) -> No
             wait_seconds=settings.wait_seconds,
             default_model=settings.default_model,
             secret=installation.secret,
+            allow_private_urls=settings.allow_private_urls,
         )
         # No access log: its lines would carry keys that clients put into the query string.
         config = uvicorn.Config(

@@ -2,9 +2,14 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Final
 
 from sqlalchemy import create_engine
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
+
+DATABASE_IS_DOWN: Final = (OperationalError, InterfaceError, PoolTimeout)
 
 
 class Database:
@@ -16,6 +21,7 @@ class Database:
             url.replace("postgresql://", "postgresql+psycopg://", 1),
             pool_size=pool_size,
             max_overflow=pool_size,
+            pool_timeout=5,  # seconds; a client is better told to come again than left waiting
             pool_pre_ping=True,
             # An error's text must not carry what was in the row: prompts, addresses, hashes.
             hide_parameters=True,

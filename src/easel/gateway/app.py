@@ -14,10 +14,11 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from easel import __version__
+from easel.db.session import DATABASE_IS_DOWN
 from easel.domain.errors import DomainError
 from easel.gateway import errors
 from easel.gateway.dialects.modelslab.routes import answer_error, modelslab_router
-from easel.gateway.errors import DATABASE_IS_DOWN, refusal_of
+from easel.gateway.errors import refusal_of
 from easel.gateway.files import files_router
 from easel.gateway.health import health_router
 from easel.gateway.limits import LimitBody

@@ -12,12 +12,11 @@ from http import HTTPStatus
 from typing import Final, TypeAlias
 
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from easel.db.session import DATABASE_IS_DOWN
 from easel.domain.errors import DomainError, InvalidRequest, Kind, TooManyQueued
 
 STATUS: Final[Mapping[Kind, int]] = {
@@ -36,8 +35,6 @@ SENTENCES: Final[Mapping[int, str]] = {
     404: "There is nothing at this address. Check the path; /openapi.json lists what is here.",
     405: "This address is there, but not for this method. Most of the API wants POST.",
 }
-
-DATABASE_IS_DOWN: Final = (OperationalError, InterfaceError, PoolTimeout)
 
 UNEXPECTED: Final = "Internal server error. Please try again."
 DOWN: Final = "Service temporarily unavailable. Please try again later."
@@ -89,7 +86,7 @@ def refusal_of(error: Exception) -> Refusal:
         case RequestValidationError():
             problem = error.errors()[0]
             return Refusal(400, f"{problem['loc'][-1]}: {problem['msg']}")
-        case OperationalError() | InterfaceError() | PoolTimeout():
+        case _ if isinstance(error, DATABASE_IS_DOWN):
             return Refusal(503, DOWN, retry_after=5)
         case _:
             return Refusal(500, UNEXPECTED)

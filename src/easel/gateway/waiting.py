@@ -6,7 +6,7 @@ from typing import Final
 from starlette.concurrency import run_in_threadpool
 
 from easel.db.notify import GENERATIONS
-from easel.gateway.errors import DATABASE_IS_DOWN
+from easel.db.session import DATABASE_IS_DOWN
 from easel.gateway.services import Services
 from easel.generations.queries import GenerationView, get_view
 

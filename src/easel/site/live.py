@@ -13,10 +13,9 @@ from typing import Any, Final
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from easel.db.notify import GENERATIONS
+from easel.db.session import DATABASE_IS_DOWN
 from easel.domain.errors import NotAuthenticated
 from easel.domain.money import Micros, format_dollars
 from easel.generations.queries import get_view
@@ -27,8 +26,6 @@ LOOK_WHILE_QUEUED: Final = 2.0
 """Seconds between looks at the queue: another request's end moves ours forward without a word to us."""
 LOOK_WHILE_DRAWN: Final = 10.0
 """Also the longest silence: a proxy cuts a stream that says nothing."""
-
-DATABASE_IS_DOWN: Final = (OperationalError, InterfaceError, PoolTimeout)
 
 HEARTBEAT: Final = ": still here\n\n"
 HEADERS: Final = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
