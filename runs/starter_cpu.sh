@@ -17,7 +17,7 @@ train() { nice -n 19 "$EASEL" train "$@"; }
 [ -e "$RUN/autoencoder/training.json" ] || train autoencoder "$RUN" --minutes 7 --processes "$CORES"
 train cache "$RUN" --shards 36 --processes "$CORES" # shards that are there are kept
 if [ -e "$RUN/denoiser/checkpoint.pt" ]; then RESUME=--resume; else RESUME=--no-resume; fi
-train denoiser "$RUN" --minutes "$MINUTES" --processes "$CORES" "$RESUME"
+train denoiser "$RUN" --minutes "$MINUTES" --channels 48 --channels 96 --channels 128 --processes "$CORES" "$RESUME"
 # Last, the decoder alone, on latents with a little noise: what the denoiser makes is never quite a drawing's latent.
 [ -e "$RUN/decoder.done" ] || train autoencoder "$RUN" --minutes 8 --processes "$CORES" --decoder-only --rate 1e-3
 touch "$RUN/decoder.done"

@@ -82,9 +82,10 @@ def denoiser(
     *,
     minutes: float = 95,
     steps: Annotated[int, Parameter(help="Stop after so many steps; -1 goes by the minutes.")] = -1,
-    batch: Annotated[int, Parameter(help="Over all processes.")] = 48,
-    rate: float = 1.5e-3,
-    warmup: int = 200,
+    batch: Annotated[int, Parameter(help="Over all processes.")] = 32,
+    rate: float = 1.3e-3,
+    warmup: int = 100,
+    middle: Annotated[float, Parameter(help="Share of the noise levels bent to the middle.")] = 0.5,
     channels: tuple[int, ...] = (48, 96, 128),
     layers: int = 1,
     resolution: int = 128,
@@ -98,7 +99,8 @@ def denoiser(
     from easel.train import denoiser as stage
 
     recipe = stage.Recipe(
-        minutes=minutes, steps=steps, batch=batch, processes=processes, rate=rate, warmup=warmup, seed=seed,
+        minutes=minutes, steps=steps, batch=batch, processes=processes, rate=rate, warmup=warmup, middle=middle,
+        seed=seed,
         channels=tuple(channels), layers=layers, resolution=resolution, device=device,
     )  # fmt: skip
     before = start_from / "denoiser" if start_from else None

@@ -25,15 +25,15 @@ class Recipe:
 
     minutes: float = 90.0  # how long to train in all (resumed parts included); the learning rate's end follows from it
     steps: int = -1  # a number of steps instead of minutes, where -1 means: go by the clock
-    batch: int = 48  # over all processes
+    batch: int = 32  # over all processes
     processes: int = 1
-    rate: float = 1.5e-3
-    warmup: int = 200  # steps
-    decay_from: float = 0.7  # share of the run after which the rate falls in a straight line
+    rate: float = 1.3e-3
+    warmup: int = 100  # steps
+    decay_from: float = 0.6  # share of the run after which the rate falls in a straight line
     floor: float = 0.02  # of the rate, at the end
     dropout: float = 0.1  # captions replaced by the empty one
-    average: float = 0.999  # decay of the averaged weights
-    middle: float = 0.0  # share of the noise levels bent towards the middle
+    average: float = 0.998  # decay of the averaged weights
+    middle: float = 0.5  # share of the noise levels bent towards the middle
     mix: dict[str, float] | None = None  # shares of the world's categories, where they differ from the world's own
     seed: int = 1
     save_minutes: float = 4.0

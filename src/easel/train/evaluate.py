@@ -87,7 +87,6 @@ def judge(picture: np.ndarray, scene: Scene, related: bool) -> Verdict:
 def facts(seen: Detection, scene: Scene) -> dict[str, bool]:
     """Background, number, colours and shapes, each judged without the others: where a model that errs still stands.
 
-
     Colours and shapes are compared as collections, over the objects that are there.
     """
     return {
