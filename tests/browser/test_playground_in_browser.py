@@ -172,7 +172,8 @@ def test_seeds_are_rolled_and_used_again(site: Site, open_page: Callable[..., Pa
 def test_the_keyboard_keeps_its_place(site: Site, open_page: Callable[..., Page]) -> None:
     page = open_page()
     page.goto(site.link())
-    page.keyboard.press("Enter")  # the button of the sign-in page has the focus
+    expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_focused()
+    page.keyboard.press("Enter")
     page.wait_for_url(f"**{STARTER}")
     page.get_by_label("Prompt", exact=True).fill("three red stars")
     page.get_by_label("Steps").fill("100")
