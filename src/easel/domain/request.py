@@ -1,12 +1,99 @@
 """What was asked for: as it arrives (GenerationDraft) and checked and frozen (GenerationRequest)."""
 
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from typing import Any, Literal, Self
+
+from pydantic import TypeAdapter
 
 from easel.domain.sampling import Sampler, Spacing
 
 SEED_LIMIT = 2**32
 """Seeds are 0 .. 2**32 - 1, the range every tool of the field accepts."""
+
+
+class Task(StrEnum):
+    """What a picture begins from."""
+
+    TEXT_TO_IMAGE = "text2img"
+    IMAGE_TO_IMAGE = "img2img"
+    INPAINT = "inpaint"
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterUse:
+    """A LoRA of the catalogue, and how much of it."""
+
+    model_id: str
+    strength: float = 1.0
+    text_strength: float | None = None
+    """On the text encoder; None is the same as on the network."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlUse:
+    """A ControlNet (arXiv:2302.05543) that steers the picture by a hint image."""
+
+    model_id: str
+    kind: str
+    """How the hint is made from `image`: canny, tile, ... ; `none` where it is one already."""
+    image: str
+    """Key of the stored input."""
+    scale: float = 1.0
+    start: float = 0.0
+    """First share of the steps that it steers, and the last, from 0 to 1."""
+    end: float = 1.0
+    guess: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecondPass:
+    """Draw small, enlarge, and draw again from there (the field's "hires fix")."""
+
+    scale: float = 2.0
+    strength: float = 0.6
+    steps: int | None = None
+    """None is as many as in the first pass."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extras:
+    """What else may be asked of a picture. All of it is off unless said."""
+
+    adapters: tuple[AdapterUse, ...] = ()
+    embeddings: tuple[str, ...] = ()
+    """Model ids of textual inversions (arXiv:2208.01618); a prompt names one by its id."""
+    vae: str | None = None
+    clip_skip: int = 1
+    """1 reads the text encoder's last layer, 2 the one before it, as AUTOMATIC1111 counts."""
+
+    init_image: str | None = None
+    """Key of the stored input that the picture begins from."""
+    mask_image: str | None = None
+    """Key of the stored input whose white is drawn anew and whose black is kept."""
+    strength: float = 0.7
+    """Of image to image and inpainting: the share of the noise, and so of the steps; 1 forgets the input."""
+    mask_blur: float = 4.0
+    """Pixels over which the mask's edge is softened (a Gaussian's sigma)."""
+
+    controls: tuple[ControlUse, ...] = ()
+    second_pass: SecondPass | None = None
+    upscale: int = 1
+    self_attention: float = 0.0
+    """Scale of self-attention guidance (arXiv:2210.00939)."""
+    token_merging: float = 0.0
+    """Share of tokens merged in attention (arXiv:2303.17604)."""
+    panorama: bool = False
+    """Whether left and right edges meet."""
+
+    safety: Literal["blur", "pixelate", "black", "sensitive_content_text"] | None = None
+    """What a flagged picture is replaced by; None does not look."""
+    output_format: Literal["png", "jpeg", "webp"] = "png"
+    output_quality: int = 95
+    """Of JPEG and WebP, from 1 to 100."""
+    previews: bool = False
+    """Whether pictures on their way are shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +111,7 @@ class GenerationDraft:
     seed: int | None = None
     sampler: Sampler | None = None
     spacing: Spacing | None = None
+    extras: Extras = Extras()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,14 +132,29 @@ class GenerationRequest:
     seed: int
     sampler: Sampler
     spacing: Spacing
+    extras: Extras = Extras()
+
+    @property
+    def task(self) -> Task:
+        if self.extras.init_image is None:
+            return Task.TEXT_TO_IMAGE
+        return Task.IMAGE_TO_IMAGE if self.extras.mask_image is None else Task.INPAINT
 
     def seed_of(self, index: int) -> int:
         return (self.seed + index) % SEED_LIMIT
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """Extras that were not asked for are left out."""
+        stored = _adapter().dump_python(self, mode="json", exclude_defaults=True)
+        return dict(stored)
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
-        names: dict[str, Any] = {"sampler": Sampler(stored["sampler"]), "spacing": Spacing(stored["spacing"])}
-        return cls(**(stored | names))
+        request = _adapter().validate_python(stored)
+        assert isinstance(request, cls)
+        return request
+
+
+@cache
+def _adapter() -> TypeAdapter[GenerationRequest]:
+    return TypeAdapter(GenerationRequest)

@@ -1,8 +1,12 @@
 """What the engine is asked for: one picture, with nothing left open."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from easel.domain.errors import InvalidRequest
 from easel.domain.request import SEED_LIMIT
@@ -21,6 +25,40 @@ class Checkpoint:
     name: str
     family: str
     folder: Path
+
+
+Pixels: TypeAlias = NDArray[np.uint8]
+"""height x width x 3, RGB; a mask is height x width."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightsFile:
+    """One safetensors file: an adapter, a textual inversion or an autoencoder. Equal files share loaded weights."""
+
+    name: str
+    file: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterMix:
+    """An adapter and how much of it goes into the network and into the text encoder."""
+
+    adapter: WeightsFile
+    strength: float = 1.0
+    text_strength: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """A ControlNet's folder in diffusers' layout, the hint that it reads, and when and how much it steers."""
+
+    name: str
+    folder: Path
+    hint: Pixels = field(compare=False)
+    scale: float = 1.0
+    start: float = 0.0
+    end: float = 1.0
+    guess: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +80,24 @@ class PictureRequest:
     sampler: Sampler
     spacing: Spacing
 
+    adapters: tuple[AdapterMix, ...] = ()
+    embeddings: tuple[WeightsFile, ...] = ()
+    """Textual inversions, which the prompts name by `name`."""
+    vae: WeightsFile | None = None
+    """Instead of the checkpoint's own autoencoder."""
+    clip_skip: int = 1
+    init: Pixels | None = field(default=None, compare=False)
+    """What the picture begins from, already width x height."""
+    mask: Pixels | None = field(default=None, compare=False)
+    """255 is drawn anew, 0 is kept, between them is mixed."""
+    strength: float = 0.7
+    controls: tuple[Control, ...] = ()
+    self_attention: float = 0.0
+    token_merging: float = 0.0
+    panorama: bool = False
+    preview_every: int = 0
+    """Steps between two previews; 0 shows none."""
+
     @property
     def is_guided(self) -> bool:
         return self.guidance > 1
@@ -49,9 +105,9 @@ class PictureRequest:
 
 def check(request: PictureRequest) -> None:
     """Raise InvalidRequest, naming the field, for what no checkpoint could draw."""
-    for field, pixels in (("width", request.width), ("height", request.height)):
+    for side, pixels in (("width", request.width), ("height", request.height)):
         if pixels < LATENT_PIXELS or pixels % LATENT_PIXELS:
-            raise InvalidRequest(field, f"{field} must be a multiple of {LATENT_PIXELS}, not {pixels}.")
+            raise InvalidRequest(side, f"{side} must be a multiple of {LATENT_PIXELS}, not {pixels}.")
     if request.width * request.height > MOST_PIXELS:
         raise InvalidRequest("width", f"width times height must be {MOST_PIXELS} pixels or fewer.")
     if request.steps < 1:

@@ -1,11 +1,12 @@
 """A request that was stored is the request that was asked."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from easel.domain.errors import DomainError, InvalidRequest, Kind, ModelNotInstalled, TooManyQueued
-from easel.domain.request import SEED_LIMIT, GenerationRequest
+from easel.domain.request import SEED_LIMIT, AdapterUse, Extras, GenerationRequest, SecondPass, Task
 from easel.domain.sampling import Sampler, Spacing
 
 
@@ -52,3 +53,18 @@ def test_a_full_queue_names_the_plans_limit_and_when_to_come_back() -> None:
 def test_a_refusal_is_a_domain_error_with_a_field(refusal: InvalidRequest) -> None:
     assert isinstance(refusal, DomainError)
     assert refusal.field
+
+
+def test_extras_survive_being_stored_and_unsaid_ones_take_no_room() -> None:
+    extras = Extras(adapters=(AdapterUse("style", 0.5),), second_pass=SecondPass(scale=1.5), output_format="webp")
+    asked = replace(request(), extras=extras)
+    stored = json.loads(json.dumps(asked.as_json()))
+    assert GenerationRequest.from_json(stored) == asked
+    assert "extras" not in request().as_json()
+    assert "vae" not in stored["extras"]
+
+
+def test_the_task_is_what_the_inputs_make_of_it() -> None:
+    assert request().task is Task.TEXT_TO_IMAGE
+    assert replace(request(), extras=Extras(init_image="a")).task is Task.IMAGE_TO_IMAGE
+    assert replace(request(), extras=Extras(init_image="a", mask_image="b")).task is Task.INPAINT

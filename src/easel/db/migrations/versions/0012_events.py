@@ -1,0 +1,14 @@
+"""Reserved for webhooks_and_idempotency."""
+
+revision = "0012"
+down_revision = "0011"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass
