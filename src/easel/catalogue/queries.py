@@ -1,5 +1,9 @@
 """Models. All SQL about them is here, but for the seed."""
 
+import re
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -8,6 +12,7 @@ from easel.domain.errors import InvalidRequest
 from easel.domain.money import Micros
 
 ID_LIMIT = 100
+MODEL_ID = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{ID_LIMIT - 1}}}")
 
 
 def find_model(session: Session, model_id: str) -> Model:
@@ -25,10 +30,40 @@ def list_models(session: Session) -> list[Model]:
     return list(session.scalars(select(Model).order_by(Model.kind != "checkpoint", Model.provider, Model.name)))
 
 
-def mark_installed(session: Session, model_id: str, weights: str | None) -> Model:
-    """Write down where a model's weights lie on this installation; None: nowhere any more."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AboutWeights:
+    """What an installer found out about weights, in the columns of the table."""
+
+    format: str
+    sha256: str
+    size_bytes: int
+    parameters: int
+    resolution: int | None = None
+    objective: str | None = None
+    facts: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+def add_model(session: Session, model: Model) -> Model:
+    """A model of the operator's own. Raises InvalidRequest for an id that is taken or cannot stand in an address."""
+    if not MODEL_ID.fullmatch(model.model_id):
+        raise InvalidRequest(
+            "model_id",
+            f"A model_id is made of lower-case letters, digits, dots, dashes and underscores, begins with a letter or "
+            f"a digit and has at most {ID_LIMIT} characters; not {_shown(model.model_id)!r}",
+        )
+    if session.get(Model, model.model_id):
+        raise InvalidRequest("model_id", f"{model.model_id} is in the catalogue already")
+    session.add(model)
+    session.flush()
+    return model
+
+
+def mark_installed(session: Session, model_id: str, weights: str | None, about: AboutWeights | None = None) -> Model:
+    """Write down where a model's weights lie on this installation, None: nowhere any more, and what they are."""
     model = find_model(session, model_id)
     model.weights = weights
+    for column, value in asdict(about).items() if about else ():
+        setattr(model, column, value)
     return model
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import CheckConstraint
+from sqlalchemy import ARRAY, CheckConstraint, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -41,3 +41,18 @@ class Model(Base):
     """Where the weights come from: `package:NAME`, `hf:OWNER/NAME`, or None where there is none to fetch."""
     weights: Mapped[str | None]
     """Where they are on this installation: `package:NAME` or an absolute folder; None while not installed."""
+
+    # What `easel models install` found out about the weights; None where nobody has looked.
+    sha256: Mapped[str | None]
+    """Of the weights' one file, as other tools name it; of the list of their files' hashes where there are several."""
+    format: Mapped[str | None]
+    """`diffusers` for a folder, `single-file` for an LDM checkpoint; for other kinds what their installer says."""
+    size_bytes: Mapped[int | None]
+    parameters: Mapped[int | None]
+    resolution: Mapped[int | None]
+    """Pixels along a side of the pictures that it was trained on."""
+    objective: Mapped[str | None]
+    """What its network answers with: `epsilon`, `v_prediction`, ..."""
+    tags: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list, server_default="{}")
+    facts: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict, server_default="{}")
+    """What else the weights say of themselves, by kind: a LoRA's rank and base, a file's title and author."""

@@ -4,8 +4,9 @@ import pytest
 from sqlalchemy.orm import Session
 
 from easel.catalogue.limits import defaults_of, limits_of
-from easel.catalogue.queries import find_model, list_models, mark_installed, set_price
+from easel.catalogue.queries import AboutWeights, add_model, find_model, list_models, mark_installed, set_price
 from easel.catalogue.seed import seed_catalogue
+from easel.catalogue.tables import Model
 from easel.domain.errors import InvalidRequest
 from easel.domain.money import Micros
 
@@ -76,3 +77,40 @@ def test_models_are_listed_with_what_draws_first(session: Session) -> None:
 def test_a_price_below_zero_is_refused(session: Session) -> None:
     with pytest.raises(InvalidRequest, match="price must be zero or more"):
         set_price(session, "easel-starter", Micros(-1))
+
+
+def own(model_id: str) -> Model:
+    return Model(
+        model_id=model_id,
+        provider="me",
+        kind="checkpoint",
+        name="Mine",
+        summary="",
+        description="",
+        licence="",
+        price=Micros(0),
+        defaults={},
+        limits={},
+    )
+
+
+class TestModelsOfTheOperatorsOwn:
+    def test_one_stays_through_a_seed_with_what_was_found_out_about_it(self, session: Session) -> None:
+        add_model(session, own("mine-1.0"))
+        about = AboutWeights(format="diffusers", sha256="ab", size_bytes=2**40, parameters=7, facts={"title": "x"})
+        mark_installed(session, "mine-1.0", "/models/mine", about)
+        session.flush()
+        seed_catalogue(session)
+        session.expire_all()
+        found = find_model(session, "mine-1.0")
+        assert (found.weights, found.sha256, found.size_bytes, found.tags) == ("/models/mine", "ab", 2**40, [])
+        assert found.facts == {"title": "x"}
+
+    @pytest.mark.parametrize("model_id", ["", "My Model", "../x", "a/b", ".hidden", "x" * 101, "ümlaut"])
+    def test_an_id_that_cannot_stand_in_an_address_is_refused(self, session: Session, model_id: str) -> None:
+        with pytest.raises(InvalidRequest, match="A model_id is made of"):
+            add_model(session, own(model_id))
+
+    def test_an_id_that_is_taken_is_refused(self, session: Session) -> None:
+        with pytest.raises(InvalidRequest, match="easel-starter is in the catalogue already"):
+            add_model(session, own("easel-starter"))
