@@ -1,12 +1,16 @@
 """API keys. All SQL about them is here."""
 
+from collections.abc import Iterable
 from datetime import timedelta
+from typing import Final
 
 from sqlalchemy import select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, contains_eager
 
+from easel.accounts.queries import get_account
+from easel.accounts.roles import is_operator
 from easel.accounts.secrets import new_key, sha256_of, shown_part
-from easel.accounts.tables import Account, ApiKey
+from easel.accounts.tables import Account, ApiKey, Scope
 from easel.domain.errors import InvalidRequest, NotAllowed, NotAuthenticated, NotFound
 from easel.kit.clock import Clock
 
@@ -14,22 +18,36 @@ NAME_LIMIT = 100
 LARGEST_ID = 2**63 - 1
 USE_IS_NOTED_EVERY = timedelta(minutes=1)
 
+USUAL_SCOPES: Final = (Scope.GENERATE, Scope.READ)
+"""Of a key that was made without saying which: what a client of the API needs."""
 
-def create_key(session: Session, clock: Clock, account_id: int, name: str) -> tuple[ApiKey, str]:
-    """The key's record, and the key itself, which nobody can read again. Raises InvalidRequest for an unfit name."""
+
+def create_key(
+    session: Session, clock: Clock, account_id: int, name: str, scopes: Iterable[str] = USUAL_SCOPES
+) -> tuple[ApiKey, str]:
+    """The key's record, and the key itself, which nobody can read again.
+
+    Raises InvalidRequest for an unfit name or scope, NotAllowed for scopes that the account's role does not reach.
+    """
     secret = new_key()
-    return add_key(session, clock, account_id, name, secret), secret
+    return add_key(session, clock, account_id, name, secret, scopes), secret
 
 
-def add_key(session: Session, clock: Clock, account_id: int, name: str, secret: str) -> ApiKey:
+def add_key(
+    session: Session, clock: Clock, account_id: int, name: str, secret: str, scopes: Iterable[str] = USUAL_SCOPES
+) -> ApiKey:
     name = name.strip()
     if not name or len(name) > NAME_LIMIT or not name.isprintable():
         raise InvalidRequest("name", f"name must be 1 to {NAME_LIMIT} printable characters")
+    chosen = fit_scopes(scopes)
+    if Scope.ADMIN in chosen and not is_operator(get_account(session, account_id)):
+        raise NotAllowed("Only keys of an owner or admin may have the scope admin; choose generate, read or both")
     key = ApiKey(
         account_id=account_id,
         name=name,
         prefix=shown_part(secret),
         sha256=sha256_of(secret),
+        scopes=chosen,
         created_at=clock.now(),
     )
     session.add(key)
@@ -37,21 +55,34 @@ def add_key(session: Session, clock: Clock, account_id: int, name: str, secret: 
     return key
 
 
-def authenticate(session: Session, clock: Clock, secret: str) -> Account:
-    """Whose key this is. Raises NotAuthenticated for a key that nobody has, NotAllowed for a suspended account.
+def fit_scopes(scopes: Iterable[str]) -> list[str]:
+    """Each once, in the order of `Scope`. Raises InvalidRequest for none and for one that there is not."""
+    said = set(scopes)
+    chosen = [scope.value for scope in Scope if scope in said]
+    if not chosen or len(chosen) < len(said):
+        raise InvalidRequest("scopes", f"scopes must be one or more of {', '.join(Scope)}")
+    return chosen
+
+
+def authenticate(session: Session, clock: Clock, secret: str, scope: Scope) -> ApiKey:
+    """The key, with its account, if it may be used for `scope`.
+
+    Raises NotAuthenticated for a key that nobody has, NotAllowed for a suspended account or a key without the scope.
 
     The key is looked up by its hash. Comparing in constant time would add nothing: what a timing could tell is about
     the hash, and nobody can steer a hash towards a stored one.
     """
-    found = session.execute(
-        select(ApiKey, Account).join(Account).where(ApiKey.sha256 == sha256_of(secret), ApiKey.revoked_at.is_(None))
-    ).one_or_none()
+    wanted = select(ApiKey).join(Account).where(ApiKey.sha256 == sha256_of(secret), ApiKey.revoked_at.is_(None))
+    joined = wanted.add_columns(Account).options(contains_eager(ApiKey.account))
+    # A session that has seen the account before would answer from its memory, from before a suspension.
+    found = session.execute(joined.execution_options(populate_existing=True)).one_or_none()
     if found is None:
         raise NotAuthenticated("Invalid API key")
-    key, account = found
+    key: ApiKey = found[0]
     _note_use(session, clock, key)
-    refuse_suspended(account)
-    return account
+    refuse_suspended(key.account)
+    _refuse_beyond_scopes(key, scope)
+    return key
 
 
 def refuse_suspended(account: Account) -> None:
@@ -76,6 +107,21 @@ def revoke_key(session: Session, clock: Clock, account_id: int, key_id: int) -> 
     if key is None:
         raise NotFound(f"There is no key {key_id} in this account; list its keys to see their numbers")
     key.revoked_at = key.revoked_at or clock.now()
+
+
+def revoke_keys(session: Session, clock: Clock, account_id: int) -> None:
+    """End all keys of the account."""
+    unrevoked = update(ApiKey).where(ApiKey.account_id == account_id, ApiKey.revoked_at.is_(None))
+    session.execute(unrevoked.values(revoked_at=clock.now()))
+
+
+def _refuse_beyond_scopes(key: ApiKey, scope: Scope) -> None:
+    """The role is asked as well as the key: who is no admin any more has no admin keys any more."""
+    if scope not in key.scopes:
+        able = ", ".join(key.scopes)
+        raise NotAllowed(f"This key may be used for {able}, and this needs {scope}; make a key with the scope {scope}")
+    if scope == Scope.ADMIN and not is_operator(key.account):
+        raise NotAllowed("This needs an owner or admin, and the account of this key is a member")
 
 
 def _note_use(session: Session, clock: Clock, key: ApiKey) -> None:

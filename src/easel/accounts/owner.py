@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from easel.accounts.keys import add_key, find_key
 from easel.accounts.queries import lock_account
 from easel.accounts.secrets import derived_key
-from easel.accounts.tables import Account, Role
+from easel.accounts.tables import Account, Role, Scope
 from easel.kit.clock import Clock
 
 
@@ -32,7 +32,7 @@ def ensure_owner_key(session: Session, clock: Clock, owner: Account, installatio
     candidates = (derived_key(installation_secret, counter) for counter in count(1))
     secret = next(candidate for candidate in candidates if not _is_revoked(session, candidate))
     if find_key(session, secret) is None:
-        add_key(session, clock, owner.id, "Printed at start", secret)
+        add_key(session, clock, owner.id, "Printed at start", secret, Scope)
     return secret
 
 

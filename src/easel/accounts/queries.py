@@ -5,6 +5,7 @@ import re
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from easel.accounts.roles import Power, require_over
 from easel.accounts.tables import Account, Role
 from easel.domain.errors import Conflict, InvalidRequest, NotFound
 from easel.kit.clock import Clock
@@ -20,9 +21,16 @@ def get_account(session: Session, account_id: int) -> Account:
     return account
 
 
-def lock_account(session: Session, account_id: int) -> None:
-    """Whoever else locks this account waits until the caller's transaction ends. Rows may still refer to it."""
-    session.execute(select(Account.id).filter_by(id=account_id).with_for_update(key_share=True))
+def lock_account(session: Session, account_id: int) -> Account:
+    """The account as it is now; whoever else locks it waits until the caller's transaction ends.
+
+    Rows may still refer to it. Raises NotFound.
+    """
+    mine = select(Account).filter_by(id=account_id).with_for_update(key_share=True)
+    account = session.scalar(mine.execution_options(populate_existing=True))
+    if account is None:
+        raise NotFound(f"There is no account {account_id}")
+    return account
 
 
 def find_account(session: Session, name_or_email: str) -> Account:
@@ -68,6 +76,16 @@ def create_account(
 def set_plan(session: Session, account_id: int, plan: str) -> Account:
     account = get_account(session, account_id)
     account.plan = plan
+    return account
+
+
+def set_role(session: Session, actor: Account, account_id: int, role: Role) -> Account:
+    """Raises NotAllowed unless the actor may; the owner stays the owner, and there is no second one."""
+    account = lock_account(session, account_id)
+    require_over(actor, Power.SET_ROLE, account)
+    if role == Role.OWNER:
+        raise InvalidRequest("role", "An installation has one owner, made when it first starts; choose admin or member")
+    account.role = role
     return account
 
 

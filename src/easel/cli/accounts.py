@@ -16,6 +16,7 @@ from easel.billing.plans import PLANS, plan_named
 from easel.cli.context import open_installation
 from easel.domain.errors import InvalidRequest
 from easel.domain.money import Micros, format_dollars, micros_from_dollars
+from easel.generations import suspend as suspending
 from easel.kit.ids import new_uuid
 from easel.webhooks.deliver import account_secret
 
@@ -88,6 +89,37 @@ def plan(account: Annotated[str, ACCOUNT], plan: Annotated[str, PLAN], /) -> Non
         chosen = plan_named(plan)
         found = queries.set_plan(session, queries.find_account(session, account).id, chosen.name)
         print(f"{found.name} is on the plan {chosen.title}: {chosen.queue_limit} requests may be queued")
+
+
+@app.command
+def role(
+    account: Annotated[str, ACCOUNT],
+    role: Annotated[Role, Parameter(help="What the account may do here.")],
+    /,
+) -> None:
+    """Make a member an admin, or an admin a member."""
+    with open_installation() as installation, installation.database.transaction() as session:
+        owner, found = ensure_owner(session, installation.clock), queries.find_account(session, account)
+        queries.set_role(session, owner, found.id, role)
+        print(f"{found.name} is {'an' if role == Role.ADMIN else 'a'} {role} now")
+
+
+@app.command
+def suspend(account: Annotated[str, ACCOUNT], /) -> None:
+    """Close an account: keys are refused, browsers signed out, unfinished pictures stopped and not paid for."""
+    with open_installation() as installation, installation.database.transaction() as session:
+        owner, found = ensure_owner(session, installation.clock), queries.find_account(session, account)
+        suspending.suspend(session, installation.clock, owner, found.id)
+        print(f"{found.name} is suspended; open the account again with: easel accounts resume {found.id}")
+
+
+@app.command
+def resume(account: Annotated[str, ACCOUNT], /) -> None:
+    """Open a suspended account again."""
+    with open_installation() as installation, installation.database.transaction() as session:
+        owner, found = ensure_owner(session, installation.clock), queries.find_account(session, account)
+        suspending.resume(session, owner, found.id)
+        print(f"{found.name} may work again")
 
 
 @app.command(name="sign-in")

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from easel.accounts import keys
 from easel.accounts.owner import ensure_owner
 from easel.accounts.queries import find_account
-from easel.accounts.tables import Account
+from easel.accounts.tables import Account, Scope
 from easel.cli.context import open_installation
 from easel.kit.clock import Clock
 
@@ -20,25 +20,33 @@ ACCOUNT = Parameter(help="The account's name, email or number; the owner's other
 
 
 @app.command
-def create(name: str, /, *, account: Annotated[str | None, ACCOUNT] = None) -> None:
-    """Make a key and show it, this once; NAME is for you to tell it from others."""
+def create(
+    name: Annotated[str, Parameter(help="For you to tell it from others.")],
+    *,
+    scope: Annotated[
+        list[Scope] | None,
+        Parameter(help="What it may be used for; once for each. Without: generate and read.", negative=""),
+    ] = None,
+    account: Annotated[str | None, ACCOUNT] = None,
+) -> None:
+    """Make a key and show it, this once."""
     with open_installation() as installation, installation.database.transaction() as session:
         found = _account(session, installation.clock, account)
-        _, secret = keys.create_key(session, installation.clock, found.id, name)
+        _, secret = keys.create_key(session, installation.clock, found.id, name, scope or keys.USUAL_SCOPES)
     print(f"API key: {secret}")
 
 
 @app.command(name="list")
 def list_(*, account: Annotated[str | None, ACCOUNT] = None) -> None:
     """Show an account's keys, revoked ones included."""
-    table = Table("Number", "Name", "Begins with", "Made", "Last used", "Revoked")
+    table = Table("Number", "Name", "Begins with", "May", "Made", "Last used", "Revoked")
     with open_installation() as installation, installation.database.transaction() as session:
         found = _account(session, installation.clock, account)
         for key in keys.list_keys(session, found.id):
             times = (
                 f"{time:%Y-%m-%d %H:%M}" if time else "" for time in (key.created_at, key.last_used_at, key.revoked_at)
             )
-            table.add_row(str(key.id), key.name, key.prefix, *times)
+            table.add_row(str(key.id), key.name, key.prefix, ", ".join(key.scopes), *times)
     Console().print(table)
 
 

@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from easel.accounts.keys import authenticate
-from easel.accounts.tables import Account
+from easel.accounts.tables import Account, Scope
 from easel.domain.errors import NotAuthenticated
 from easel.gateway.incoming import Incoming
 from easel.gateway.services import Services
@@ -16,12 +16,15 @@ from easel.gateway.services import Services
 Result = TypeVar("Result")
 
 
-async def as_account(services: Services, key: str, act: Callable[[Session, Account], Result]) -> Result:
-    """`act` in the name of the key's account, in one transaction, on a thread."""
+async def as_account(services: Services, key: str, scope: Scope, act: Callable[[Session, Account], Result]) -> Result:
+    """`act` in the name of the key's account, in one transaction, on a thread.
+
+    `scope` is what the key must be good for: READ to look, GENERATE to order or cancel, ADMIN to act on others.
+    """
 
     def in_transaction() -> Result:
         with services.database.transaction() as session:
-            return act(session, authenticate(session, services.clock, key))
+            return act(session, authenticate(session, services.clock, key, scope).account)
 
     return await run_in_threadpool(in_transaction)
 

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from easel.accounts.keys import refuse_suspended
 from easel.accounts.queries import lock_account
 from easel.accounts.tables import Account
 from easel.billing import ledger
@@ -45,15 +46,17 @@ def submit(
 
     `base_url` begins the links of its webhook; `details` is the dialect's own and comes back in the view.
 
-    Raises InvalidRequest, ModelNotInstalled, NotEnoughCredit or TooManyQueued.
+    Raises InvalidRequest, ModelNotInstalled, NotAllowed, NotEnoughCredit, QuotaUsedUp or TooManyQueued.
     """
     model = find_model(session, draft.model_id)
     request = resolve(model, draft, new_seed)
     if webhook:
         check_url(webhook)
+    # Two submits of one account stand in line here; otherwise both could see the last free place in the queue. So does
+    # a suspension: it finds this order and cancels it, or this finds the account suspended.
+    account = lock_account(session, account.id)
+    refuse_suspended(account)
     plan = plan_named(account.plan)
-    # Two submits of one account stand in line here; otherwise both could see the last free place in the queue.
-    lock_account(session, account.id)
     check_queue(session, account.id, plan)
     now = clock.now()
     check_quota(session, account.id, plan, request.samples, now)

@@ -181,3 +181,10 @@ def lock_jobs_of(session: Session, worker_id: str) -> list[Job]:
     """The running jobs of one worker, locked."""
     running = select(Job).where(Job.state == JobState.RUNNING, Job.worker_id == worker_id)
     return list(session.scalars(running.order_by(Job.id).with_for_update()))
+
+
+def lock_unfinished(session: Session, account_id: int) -> list[Job]:
+    """The queued and running jobs of one account, oldest first, locked."""
+    unfinished = Job.state.in_([JobState.QUEUED, JobState.RUNNING])
+    mine = select(Job).where(Job.account_id == account_id, unfinished)
+    return list(session.scalars(mine.order_by(Job.id).with_for_update().execution_options(populate_existing=True)))

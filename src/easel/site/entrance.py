@@ -6,6 +6,7 @@ from fastapi import Form, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 
+from easel.accounts.sessions import end_session
 from easel.accounts.sign_in import redeem_sign_in_token
 from easel.catalogue.queries import find_model
 from easel.domain.errors import NotAuthenticated
@@ -53,7 +54,8 @@ class Entrance:
             start = self._start(session)
         try:
             with services.database.transaction() as session:
-                return self._site.sign_in(request, redeem_sign_in_token(session, services.clock, token), start)
+                account = redeem_sign_in_token(session, services.clock, token)
+                return self._site.sign_in(session, request, account, start)
         except NotAuthenticated:
             if visitor is None:
                 return self._message(request, "This sign-in link has been used or has run out", USED, status=401)
@@ -62,7 +64,8 @@ class Entrance:
 
     def sign_out(self, request: Request, csrf: Annotated[str, Form()] = "") -> Response:
         with self._site.services.database.transaction() as session:
-            self._site.form_owner(session, request, csrf)
+            visitor = self._site.form_owner(session, request, csrf)
+            end_session(session, visitor.account.id, visitor.session.id)
         response = RedirectResponse("/", 303)
         response.delete_cookie(COOKIE)
         return response

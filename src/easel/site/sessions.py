@@ -1,50 +1,38 @@
-"""Who a browser is: a signed cookie, and a form token bound to it."""
+"""What a browser keeps: a signed cookie with the token of its session, and form tokens bound to it.
+
+The session itself is a row (accounts/sessions.py). The signature keeps what nobody was given away from the database.
+"""
 
 import hmac
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
-from itsdangerous import BadSignature, Signer, URLSafeSerializer
-
-from easel.kit.ids import new_token
+from itsdangerous import BadSignature, Signer
 
 COOKIE: Final = "easel_session"
-LIFETIME: Final = timedelta(days=30)
-
-
-@dataclass(frozen=True)
-class BrowserSession:
-    account_id: int
-    nonce: str
-    """Makes each sign-in a session of its own; form tokens are derived from it."""
-    expires: datetime
 
 
 class SessionSigner:
-    """Issues and reads cookies. Nothing is stored: every gateway with the same secret reads the same cookie."""
+    """Signs cookies and form tokens; every gateway with the same secret reads what another one wrote."""
 
     def __init__(self, secret: str) -> None:
-        self._cookies = URLSafeSerializer(secret, salt="easel site session")
+        self._cookies = Signer(secret, salt="easel site session", key_derivation="hmac")
         self._forms = Signer(secret, salt="easel site form", key_derivation="hmac")
 
-    def issue(self, account_id: int, now: datetime) -> str:
-        expires = int((now + LIFETIME).timestamp())
-        return self._cookies.dumps({"account": account_id, "nonce": new_token(128), "expires": expires})
+    def cookie(self, token: str) -> str:
+        return self._cookies.sign(token).decode()
 
-    def read(self, cookie: str | None, now: datetime) -> BrowserSession | None:
-        """The session of a cookie that we signed and that has not run out; None for any other."""
-        if not cookie:
+    def read(self, cookie: str | None) -> str | None:
+        """The token of a cookie that we signed; None for any other."""
+        if not cookie or not cookie.isascii():
             return None
         try:
-            said: dict[str, Any] = self._cookies.loads(cookie)
-        except BadSignature:
+            return self._cookies.unsign(cookie).decode()
+        except (BadSignature, UnicodeDecodeError):
             return None
-        session = BrowserSession(said["account"], said["nonce"], datetime.fromtimestamp(said["expires"], UTC))
-        return session if now < session.expires else None
 
-    def form_token(self, session: BrowserSession) -> str:
-        return self._forms.get_signature(session.nonce).decode()
+    def form_token(self, token: str) -> str:
+        """What a form carries to prove that it was made for this browser."""
+        return self._forms.get_signature(token).decode()
 
-    def is_form_token(self, session: BrowserSession, given: str) -> bool:
-        return hmac.compare_digest(self.form_token(session).encode(), given.encode())
+    def is_form_token(self, token: str, given: str) -> bool:
+        return hmac.compare_digest(self.form_token(token).encode(), given.encode("utf-8", "surrogatepass"))

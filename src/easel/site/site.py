@@ -1,22 +1,23 @@
 """What every page shares: the services, the visitor's session and the templates."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
-from fastapi import Request
+from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy.orm import Session
 
 from easel.accounts.keys import refuse_suspended
-from easel.accounts.queries import get_account
-from easel.accounts.tables import Account
+from easel.accounts.sessions import LIFETIME, end_session, find_session, open_session
+from easel.accounts.tables import Account, BrowserSession
 from easel.billing.plans import Plan, plan_named
 from easel.billing.wallets import balance
-from easel.domain.errors import NotAuthenticated, NotFound
+from easel.domain.errors import NotAuthenticated
 from easel.domain.money import Micros
 from easel.site.context import Services
 from easel.site.rendering import Renderer
-from easel.site.sessions import COOKIE, LIFETIME, SessionSigner
+from easel.site.sessions import COOKIE, SessionSigner
 
 ENDED = "Your sign-in on this page has ended. Sign in again and repeat this; what you wrote is still here."
 GROWN_OLD = "This page was opened before you signed in anew. Press the button once more."
@@ -27,6 +28,7 @@ class Visitor:
     """A signed-in person."""
 
     account: Account
+    session: BrowserSession
     plan: Plan
     balance: Micros | None
     """None where the plan asks for no money."""
@@ -40,15 +42,14 @@ class Site:
     renderer: Renderer = field(default_factory=Renderer)
 
     def visitor(self, session: Session, request: Request) -> Visitor | None:
-        """Who is looking; None for a stranger, an ended session and an account that is gone."""
-        known = self.sessions.read(request.cookies.get(COOKIE), self.services.clock.now())
-        if known is None:
+        """Who is looking; None for a stranger and for a session that ended or ran out."""
+        token = self.sessions.read(request.cookies.get(COOKIE))
+        found = find_session(session, self.services.clock, token) if token else None
+        if token is None or found is None:
             return None
-        try:
-            account = get_account(session, known.account_id)
-        except NotFound:
-            return None
-        return Visitor(account, plan_named(account.plan), money_of(session, account), self.sessions.form_token(known))
+        known, account = found
+        plan, money = plan_named(account.plan), money_of(session, account)
+        return Visitor(account, known, plan, money, self.sessions.form_token(token))
 
     def sender(self, session: Session, request: Request, csrf: str) -> Visitor:
         """Who sends a form of ours. Raises as `form_owner`, and NotAllowed for a suspended account."""
@@ -58,11 +59,11 @@ class Site:
 
     def form_owner(self, session: Session, request: Request, csrf: str) -> Visitor:
         """Whose form it is, suspended or not. Raises NotAuthenticated for a stranger or a form that is not ours."""
-        known = self.sessions.read(request.cookies.get(COOKIE), self.services.clock.now())
+        token = self.sessions.read(request.cookies.get(COOKIE))
         visitor = self.visitor(session, request)
-        if known is None or visitor is None:
+        if token is None or visitor is None:
             raise NotAuthenticated(ENDED)
-        if not self.sessions.is_form_token(known, csrf):
+        if not self.sessions.is_form_token(token, csrf):
             raise NotAuthenticated(GROWN_OLD)
         return visitor
 
@@ -77,17 +78,26 @@ class Site:
                 context["visitor"] = self.visitor(session, request)
         return self.renderer.page(template, status=status, **context)
 
-    def sign_in(self, request: Request, account: Account, then: str) -> RedirectResponse:
+    def sign_in(self, session: Session, request: Request, account: Account, then: str) -> RedirectResponse:
+        """A new session for this browser, whatever it was before: nobody can have known its token."""
+        before = self.visitor(session, request)
+        if before is not None:
+            end_session(session, before.account.id, before.session.id)
+        token = open_session(session, self.services.clock, account.id, request.headers.get("user-agent", ""))
         response = RedirectResponse(then, 303)
+        self.set_cookie(request, response, COOKIE, self.sessions.cookie(token), LIFETIME)
+        return response
+
+    def set_cookie(self, request: Request, response: Response, name: str, value: str, lifetime: timedelta) -> None:
+        """Out of reach of scripts and of forms on other sites."""
         response.set_cookie(
-            COOKIE,
-            self.sessions.issue(account.id, self.services.clock.now()),
-            max_age=int(LIFETIME.total_seconds()),
+            name,
+            value,
+            max_age=int(lifetime.total_seconds()),
             httponly=True,
             samesite="lax",
             secure=self.base_url(request).startswith("https:"),
         )
-        return response
 
 
 def money_of(session: Session, account: Account) -> Micros | None:

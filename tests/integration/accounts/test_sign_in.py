@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from easel.accounts.queries import create_account
 from easel.accounts.sign_in import create_sign_in_token, redeem_sign_in_token
-from easel.accounts.tables import Account, SignInToken
+from easel.accounts.tables import Account, OneTimeToken
 from easel.db.session import Database
 from easel.domain.errors import NotAllowed, NotAuthenticated
 from easel.kit.clock import SettableClock
@@ -62,8 +62,8 @@ def test_a_suspended_account_is_not_signed_in(session: Session, clock: SettableC
 
 def test_the_token_itself_is_not_stored(session: Session, clock: SettableClock, account: Account) -> None:
     token = create_sign_in_token(session, clock, account.id, HOUR)
-    stored = session.query(SignInToken).one()
-    assert token not in {str(getattr(stored, column.name)) for column in SignInToken.__table__.columns}
+    stored = session.query(OneTimeToken).one()
+    assert token not in {str(getattr(stored, column.name)) for column in OneTimeToken.__table__.columns}
 
 
 def test_of_many_clicks_at_once_one_wins(database: Database, clock: SettableClock) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from easel.accounts.keys import authenticate
 from easel.accounts.sign_in import redeem_sign_in_token
+from easel.accounts.tables import Scope
 from easel.db.session import Database
 from easel.domain.errors import NotAuthenticated
 from easel.kit.clock import SettableClock
@@ -77,8 +78,33 @@ class TestAccounts:
         assert easel("accounts", "plan", "ann", "premium") == "ann is on the plan Premium: 15 requests may be queued\n"
         assert "choose one of" in easel("accounts", "plan", "ann", "gold")
 
+    def test_an_account_is_suspended_and_resumed(self, easel: Easel) -> None:
+        easel("accounts", "create", "ann")
+        assert "ann is suspended; open the account again with" in easel("accounts", "suspend", "ann")
+        assert "member, suspended" in easel("accounts", "list")
+        assert easel("accounts", "resume", "ann") == "ann may work again\n"
+        assert "suspended" not in easel("accounts", "list")
+
+    def test_the_owner_is_not_suspended(self, easel: Easel) -> None:
+        easel("keys", "create", "makes the owner")
+        assert "may not do this to the owner" in easel("accounts", "suspend", "owner")
+
+    def test_a_role_is_changed(self, easel: Easel) -> None:
+        easel("accounts", "create", "ann")
+        assert easel("accounts", "role", "ann", "admin") == "ann is an admin now\n"
+        assert "admin" in easel("accounts", "list")
+        assert "has one owner" in easel("accounts", "role", "ann", "owner")
+
 
 class TestKeys:
+    def test_a_key_says_what_it_may_be_used_for(self, easel: Easel) -> None:
+        easel("keys", "create", "--name", "watcher", "--scope", "read")
+        easel("keys", "create", "everything", "--scope", "read", "--scope", "admin", "--scope", "generate")
+        easel("accounts", "create", "ann")
+        assert re.search(r"watcher +│ easel_\w+ +│ read +│", easel("keys", "list"))
+        assert "generate, read, admin" in easel("keys", "list")
+        assert "Only keys of an owner or admin" in easel("keys", "create", "x", "--account", "ann", "--scope", "admin")
+
     def test_a_key_is_shown_once_and_works_until_it_is_revoked(
         self, easel: Easel, database: Database, clock: SettableClock
     ) -> None:
@@ -86,13 +112,13 @@ class TestKeys:
         secret = re.fullmatch(r"API key: (easel_\S{43})\n", easel("keys", "create", "laptop", "--account", "ann"))
         assert secret
         with database.transaction() as session:
-            assert authenticate(session, clock, secret[1]).name == "ann"
+            assert authenticate(session, clock, secret[1], Scope.READ).account.name == "ann"
         listed = easel("keys", "list", "--account", "ann")
         assert "laptop" in listed
         assert secret[1] not in listed
         assert easel("keys", "revoke", "1", "--account", "ann") == "Key 1 no longer works\n"
         with database.transaction() as session, pytest.raises(NotAuthenticated):
-            authenticate(session, clock, secret[1])
+            authenticate(session, clock, secret[1], Scope.READ)
 
     def test_without_an_account_it_is_the_owners(self, easel: Easel) -> None:
         easel("keys", "create", "laptop")

@@ -5,13 +5,13 @@ from datetime import timedelta
 
 from house import PNG, STARTER, House
 
+from easel.accounts.sessions import LIFETIME
 from easel.accounts.tables import Account
 from easel.catalogue.queries import mark_installed, set_price
 from easel.domain.money import Micros
 from easel.generations.queries import get_view
 from easel.jobs.states import JobState
 from easel.kit.clock import SettableClock
-from easel.site.sessions import LIFETIME
 
 
 def state(text: str) -> str:

@@ -6,11 +6,12 @@ from fastapi.testclient import TestClient
 from house import STARTER, House
 
 from easel.accounts.queries import get_account
+from easel.accounts.sessions import LIFETIME
 from easel.accounts.tables import Account
 from easel.gateway.app import create_app
 from easel.gateway.services import Services
 from easel.kit.clock import SettableClock
-from easel.site.sessions import COOKIE, LIFETIME
+from easel.site.sessions import COOKIE
 
 
 def test_a_link_signs_in_and_leads_to_the_playground(house: House, ada: Account) -> None:
@@ -102,6 +103,27 @@ def test_signing_out(house: House, ada: Account) -> None:
     answer = house.browser.post("/sign-out", data={"csrf": house.csrf()})
     assert answer.url.path == "/"
     assert "Ada" not in answer.text
+
+
+def test_a_copied_cookie_is_worth_nothing_after_the_sign_out(house: House, ada: Account) -> None:
+    house.sign_in(ada)
+    copied = house.browser.cookies[COOKIE]
+    house.browser.post("/sign-out", data={"csrf": house.csrf()})
+    house.browser.cookies.set(COOKIE, copied)
+    assert "Ada" not in house.browser.get("/").text
+
+
+def test_signing_in_always_begins_a_new_session(house: House, ada: Account, grace: Account) -> None:
+    """Whoever slipped somebody a cookie of theirs does not share what that person signs in to."""
+    house.sign_in(ada)
+    slipped = house.browser.cookies[COOKIE]
+    house.sign_in(grace)
+    assert house.browser.cookies[COOKIE] != slipped
+    house.browser.cookies.clear()
+    house.browser.cookies.set(COOKIE, slipped)
+    answer = house.browser.get("/").text
+    assert "Grace" not in answer
+    assert "Ada" not in answer
 
 
 def test_nobody_is_signed_out_from_elsewhere(house: House, ada: Account) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from easel.accounts.tables import Account
+from easel.accounts.tables import Account, Scope
 from easel.billing import wallets
 from easel.catalogue.queries import list_models
 from easel.domain.errors import NotFound
@@ -91,7 +91,7 @@ def _text2img(services: Services, family: Family) -> Handler:
                 check_is_public(reading.asked.webhook)
             return place(session, services.clock, account, reading, base_url)
 
-        view = await as_account(services, key_of(request, incoming), order)
+        view = await as_account(services, key_of(request, incoming), Scope.GENERATE, order)
         if not view.details["instant_response"]:
             view = await wait_until_finished(services, view)
         links = Links(base_url, family.fetch, services.links)
@@ -118,7 +118,7 @@ def _fetch(services: Services, path: str) -> Handler:
             return get_view(session, services.clock, account.id, _id(wanted))
 
         try:
-            view = await as_account(services, key, look)
+            view = await as_account(services, key, Scope.READ, look)
         except NotFound:
             return JSONResponse(answers.not_found())
         return JSONResponse(answers.fetched(view, Links(_base_url(services, request), path, services.links)))
@@ -131,7 +131,8 @@ def _model_list(services: Services) -> Handler:
         def look(session: Session, _: Account) -> list[ListedModel]:
             return [answers.listed(model) for model in list_models(session)]
 
-        return JSONResponse(await as_account(services, key_of(request, await read_incoming(request)), look))
+        key = key_of(request, await read_incoming(request))
+        return JSONResponse(await as_account(services, key, Scope.READ, look))
 
     return model_list
 
@@ -141,7 +142,8 @@ def _wallet_balance(services: Services) -> Handler:
         def look(session: Session, account: Account) -> WalletBalance:
             return answers.wallet_balance(wallets.balance(session, account.id))
 
-        return JSONResponse(await as_account(services, key_of(request, await read_incoming(request)), look))
+        key = key_of(request, await read_incoming(request))
+        return JSONResponse(await as_account(services, key, Scope.READ, look))
 
     return wallet_balance
 

@@ -1,0 +1,36 @@
+"""Close an account for a while, with all that it has in hand, and open it again."""
+
+from sqlalchemy.orm import Session
+
+from easel.accounts.queries import lock_account
+from easel.accounts.roles import Power, require_over
+from easel.accounts.sessions import end_sessions
+from easel.accounts.tables import Account
+from easel.generations.cancel import cancel
+from easel.generations.submit import GENERATE
+from easel.jobs import queue
+from easel.kit.clock import Clock
+
+
+def suspend(session: Session, clock: Clock, operator: Account, account_id: int) -> Account:
+    """Its keys are refused with a sentence, its browsers signed out, its unfinished pictures stopped and not paid for.
+
+    Once more changes nothing. Raises NotFound, and NotAllowed unless the operator's role reaches the account's.
+    """
+    account = lock_account(session, account_id)
+    require_over(operator, Power.SUSPEND, account)
+    account.suspended_at = account.suspended_at or clock.now()
+    end_sessions(session, account_id)
+    # All jobs before any money, as whoever finishes a job locks them: otherwise each could wait for the other.
+    for job in queue.lock_unfinished(session, account_id):
+        if job.kind == GENERATE:
+            cancel(session, clock, account_id, job.subject_id)
+    return account
+
+
+def resume(session: Session, operator: Account, account_id: int) -> Account:
+    """Keys work again; browsers sign in again. Raises as `suspend`."""
+    account = lock_account(session, account_id)
+    require_over(operator, Power.SUSPEND, account)
+    account.suspended_at = None
+    return account
