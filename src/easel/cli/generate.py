@@ -107,7 +107,7 @@ def _draw(request: GenerationRequest, folder: Path) -> list[Any]:
 
 
 def _picture(request: GenerationRequest, index: int, folder: Path) -> Any:
-    from easel.engine.families.folder import family_of
+    from easel.engine.families import family_of
     from easel.engine.request import Checkpoint, PictureRequest
 
     return PictureRequest(

@@ -91,7 +91,8 @@ def _weights(model: Model, folder: Path | None) -> str:
 
 def _check_settings(model: Model, folder: Path) -> None:
     """Raises InvalidRequest for what a worker could not load, so that no order is accepted for it."""
-    from easel.engine.families.folder import family_of, read_noise_schedule
+    from easel.engine.families import family_of
+    from easel.engine.families.folder import read_noise_schedule
 
     if family_of(folder) != model.family:
         raise InvalidRequest(

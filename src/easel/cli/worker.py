@@ -68,4 +68,5 @@ def _fake_engine(seconds_per_step: float) -> tuple[Any, Callable[[], Sequence[st
     from easel.engine.engine import Engine
     from easel.engine.fake import FakeRunner
 
-    return Engine(FakeRunner(seconds_per_call=seconds_per_step)), tuple, "fake"
+    runner = FakeRunner(seconds_per_call=seconds_per_step)
+    return Engine(runner), runner.resident, "fake"

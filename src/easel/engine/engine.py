@@ -1,18 +1,22 @@
 """The engine: every picture in flight, one network call at a time."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from easel.domain.errors import DomainError
 from easel.engine.batch import Batch
 from easel.engine.events import Event, Failed, Finished, Image, Progress
-from easel.engine.request import PictureRequest, check
+from easel.engine.library import Readiness
+from easel.engine.request import Checkpoint, PictureRequest, check
 from easel.engine.samplers.table import Plan
 from easel.engine.scheduler import Scheduler
 from easel.engine.trajectory import Trajectory
 
 log = logging.getLogger(__name__)
+
+LOADING_SECONDS = 0.05
+"""How long a tick without a picture that can move waits for weights: short, so that arrivals and cancellations pass."""
 
 
 class Runner(Protocol):
@@ -23,15 +27,27 @@ class Runner(Protocol):
 
     @property
     def max_checkpoints(self) -> int:
-        """Of how many checkpoints pictures may be under way at once: as many as stay loaded."""
+        """Of how many checkpoints pictures may be under way at once."""
         ...
 
     def plan(self, request: PictureRequest) -> Plan:
         """The run of `request`. Cheap: reads the checkpoint's settings, not its weights. Raises InvalidRequest."""
         ...
 
+    def ask(self, request: PictureRequest, beside: Collection[Checkpoint]) -> Readiness:
+        """Whether the weights that `request` needs are there; their load begins, in the background, if it can.
+
+        Weights of the checkpoints `beside` stay where they are. Weights that will never be there are ready: `prepare`
+        says what is wrong with them.
+        """
+        ...
+
+    def wait(self, seconds: float) -> None:
+        """Until the load under way is over, and at most so long."""
+        ...
+
     def prepare(self, picture: Trajectory) -> tuple[str, ...]:
-        """Load what is needed, encode the prompts, draw the first noise. Answers notes for the customer."""
+        """Encode the prompts, draw the first noise. Answers notes for the customer. Raises what `ask` ran into."""
         ...
 
     def denoise(self, batch: Batch) -> None:
@@ -50,8 +66,8 @@ class Runner(Protocol):
 class Engine:
     """Turns picture requests into pictures, in ticks.
 
-    One thread owns an engine and makes all calls to it. Nothing here waits: a tick takes as long as its network call
-    (and, for the first picture of a checkpoint, as long as loading its weights).
+    One thread owns an engine and makes all calls to it. Nothing here waits while a picture can move: a tick takes as
+    long as its network call. When all pictures wait for weights, a tick takes up to LOADING_SECONDS and does nothing.
     """
 
     def __init__(self, runner: Runner, *, max_rows: int = 8, deterministic: bool = True) -> None:
@@ -86,8 +102,10 @@ class Engine:
 
     def step(self) -> list[Event]:
         """One tick: choose the pictures, make the network call, record how far they are."""
-        batch = self._scheduler.next_batch()
+        batch = self._scheduler.next_batch(lambda picture, beside: self._runner.ask(picture.request, beside))
         if batch is None:
+            if not self.is_idle:
+                self._runner.wait(LOADING_SECONDS)
             return []
         ready, unprepared = self._prepare(batch)
         moved, failed = self._denoise(ready)

@@ -7,6 +7,7 @@ request alone. It needs no torch, so a test that uses it starts at once.
 import hashlib
 import time
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +15,8 @@ import numpy as np
 from easel.domain.errors import GenerationFailed, InvalidRequest
 from easel.engine.batch import Batch
 from easel.engine.events import Image
-from easel.engine.request import PictureRequest
+from easel.engine.library import Readiness
+from easel.engine.request import Checkpoint, PictureRequest
 from easel.engine.samplers import NoiseSchedule, Plan, plan
 from easel.engine.trajectory import Trajectory
 
@@ -37,14 +39,39 @@ class FakeRunner:
 
     seconds_per_call: float = 0.0
     max_checkpoints: int = 2
+    load_ticks: int = 0
+    """How often a checkpoint's weights are asked for before they are there."""
+    room: int = 1000
+    """How many checkpoints fit into memory."""
     calls: deque[tuple[str, ...]] = field(default_factory=lambda: deque[tuple[str, ...]](maxlen=REMEMBERED_CALLS))
     """The ids of each network call, in order; the newest of them in a long run."""
     _prepared: dict[str, int] = field(default_factory=dict[str, int])
+    _loads: dict[Checkpoint, int] = field(default_factory=dict[Checkpoint, int])
+    """How often each was asked for since its load began; the one used longest ago first."""
 
     @property
     def held(self) -> int:
         """How many pictures are prepared and not released."""
         return len(self._prepared)
+
+    def resident(self) -> list[str]:
+        """Names of the checkpoints whose weights are loaded, the one used last first."""
+        loads = list(self._loads.items())  # at once: another thread may ask
+        return [checkpoint.name for checkpoint, asked in reversed(loads) if asked >= self.load_ticks]
+
+    def ask(self, request: PictureRequest, beside: Collection[Checkpoint]) -> Readiness:
+        checkpoint = request.checkpoint
+        if checkpoint not in self._loads and len(self._loads) >= self.room:
+            leaving = next((one for one in self._loads if one not in beside), None)
+            if leaving is None:
+                return Readiness.NO_ROOM
+            del self._loads[leaving]
+        asked = self._loads.pop(checkpoint, -1) + 1
+        self._loads[checkpoint] = asked
+        return Readiness.READY if asked >= self.load_ticks else Readiness.LOADING
+
+    def wait(self, seconds: float) -> None:
+        """A load here takes ticks, not time."""
 
     def plan(self, request: PictureRequest) -> Plan:
         try:
@@ -56,6 +83,8 @@ class FakeRunner:
         request = picture.request
         if "unpreparable" in request.prompt:
             raise GenerationFailed(f"Checkpoint {request.checkpoint.name} cannot be loaded.")
+        if self._loads.get(request.checkpoint, -1) < self.load_ticks:
+            raise AssertionError(f"{request.checkpoint.name} is not loaded")
         self._prepared[request.id] = 0
         words = request.prompt.split()
         if len(words) <= LONGEST_PROMPT:

@@ -44,6 +44,15 @@ class Residency(Generic[Key, Value]):
         self._evict(most=self._most)
         return self._kept[key]
 
+    def trim(self) -> None:
+        """Make what is kept fit again, where values have grown since they were made."""
+        self._evict(self._most)
+
+    def forget(self, unwanted: Callable[[Key], bool]) -> None:
+        """Keep nothing under the keys of which `unwanted` is true."""
+        for key in [key for key in self._kept if unwanted(key)]:
+            del self._kept[key]
+
     def _evict(self, most: int | None) -> None:
         while self._kept and most is not None and len(self._kept) > most:
             self._kept.popitem(last=False)

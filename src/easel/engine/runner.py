@@ -1,25 +1,28 @@
 """Where the engine meets torch: encode, call the network, advance, decode."""
 
-import gc
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Collection
 
 import torch
 
 from easel.domain.errors import GenerationFailed, InvalidRequest
 from easel.engine.advance import Canvas, advance
 from easel.engine.batch import Batch
+from easel.engine.checkpoints import CheckpointLoader
 from easel.engine.events import Image
-from easel.engine.families import FAMILIES
+from easel.engine.families import family_named
 from easel.engine.families.base import Conditioning, LoadedFamily
-from easel.engine.families.folder import read_noise_schedule
+from easel.engine.library import Library, Readiness
 from easel.engine.request import Checkpoint, PictureRequest
 from easel.engine.residency import Residency
-from easel.engine.samplers import NoiseSchedule, Plan, plan
+from easel.engine.samplers import Plan
 from easel.engine.trajectory import Trajectory
+from easel.kit.memory import machine_memory
 
 MIB = 2**20
-GIB = 2**30
+HOST_SHARE = 0.5
+"""Of the machine's memory may be weights, where nothing else is said: pictures and the database need the rest."""
+DEVICE_SHARE = 0.6
+"""Of a GPU's memory; the rest is for activations and recordings."""
 QUOTED = 60
 """How many characters of a cut prompt its note repeats."""
 
@@ -33,10 +36,14 @@ class TorchRunner:
         *,
         threads: int | None = None,
         max_checkpoints: int = 2,
-        weight_bytes: int = 16 * GIB,
+        weight_bytes: int | None = None,
+        device_weight_bytes: int | None = None,
         conditioning_bytes: int = 64 * MIB,
     ) -> None:
         """`device` is `auto`, `cpu` or `cuda`; `threads` are those of CPU kernels, and the whole process has them.
+
+        `weight_bytes` is room for weights in the machine's memory, `device_weight_bytes` in a GPU's; a share of what
+        there is where they are not given.
 
         float32 on a CPU, where nothing smaller is faster; bfloat16 networks on a GPU, with float32 latents.
         """
@@ -47,14 +54,15 @@ class TorchRunner:
         self.calls = 0
         """Network calls made."""
         self._dtype = torch.float32 if self._device.type == "cpu" else torch.bfloat16
-        self._loaded: Residency[Checkpoint, LoadedFamily] = Residency(
-            lambda family: family.bytes, bytes=weight_bytes, most=max_checkpoints
+        host_bytes = int(HOST_SHARE * machine_memory()) if weight_bytes is None else weight_bytes
+        self._loader = CheckpointLoader(self._device, self._dtype, host_bytes=host_bytes)
+        self._library: Library[Checkpoint, LoadedFamily] = Library(
+            self._loader,
+            bytes=host_bytes if self._device.type == "cpu" else _device_bytes(self._device, device_weight_bytes),
+            forget=self._forget,
         )
         self._encoded: Residency[tuple[Checkpoint, str], Conditioning] = Residency(
             lambda conditioning: conditioning.bytes, bytes=conditioning_bytes
-        )
-        self._schedules: Residency[Path, NoiseSchedule] = Residency(
-            lambda schedule: schedule.alpha_bars.nbytes, bytes=MIB
         )
         self._canvases: dict[str, Canvas] = {}
 
@@ -64,15 +72,21 @@ class TorchRunner:
         return self._device.type
 
     def resident(self) -> list[str]:
-        """Names of the checkpoints whose weights are loaded, the one used longest ago first."""
-        return [checkpoint.name for checkpoint in self._loaded]
+        """Names of the checkpoints whose weights are in memory: those on the device first, the one used last first.
+
+        May be called from any thread.
+        """
+        return list(dict.fromkeys(checkpoint.name for checkpoint in (*self._library.keys, *self._loader.in_host)))
+
+    def ask(self, request: PictureRequest, beside: Collection[Checkpoint]) -> Readiness:
+        return self._library.ask(request.checkpoint, beside)
+
+    def wait(self, seconds: float) -> None:
+        self._library.wait(seconds)
 
     def plan(self, request: PictureRequest) -> Plan:
-        _loader(request.checkpoint)
-        folder = request.checkpoint.folder
-        schedule = self._schedules.get(folder, lambda: read_noise_schedule(folder))
         try:
-            return plan(schedule, request.sampler, request.spacing, request.steps)
+            return family_named(request.checkpoint.family).plan(request.checkpoint.folder, request)
         except ValueError as error:
             raise InvalidRequest("steps", f"{error}.") from None
 
@@ -137,12 +151,12 @@ class TorchRunner:
         self._canvases.pop(id, None)
 
     def _family(self, checkpoint: Checkpoint) -> LoadedFamily:
-        return self._loaded.get(checkpoint, lambda: self._load(checkpoint))
+        return self._library.get(checkpoint)
 
-    def _load(self, checkpoint: Checkpoint) -> LoadedFamily:
-        # What was evicted for it goes first: libraries and recordings hold networks in circles.
-        gc.collect()
-        return _loader(checkpoint)(checkpoint.folder, self._device, self._dtype)
+    def _forget(self, checkpoint: Checkpoint) -> None:
+        """Its weights have left the device; when they come back, they may be others."""
+        self._loader.left()
+        self._encoded.forget(lambda key: key[0] == checkpoint)
 
     def _encode(self, family: LoadedFamily, checkpoint: Checkpoint, text: str) -> Conditioning:
         return self._encoded.get((checkpoint, text), lambda: family.encode(text))
@@ -154,11 +168,8 @@ def _device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _loader(checkpoint: Checkpoint) -> Callable[[Path, torch.device, torch.dtype], LoadedFamily]:
-    if checkpoint.family not in FAMILIES:
-        known = ", ".join(FAMILIES)
-        raise InvalidRequest("model_id", f"Models of family {checkpoint.family} cannot be drawn; known are {known}.")
-    return FAMILIES[checkpoint.family]
+def _device_bytes(device: torch.device, said: int | None) -> int:
+    return int(DEVICE_SHARE * torch.cuda.mem_get_info(device)[1]) if said is None else said
 
 
 def _note(name: str, cut: str) -> str:

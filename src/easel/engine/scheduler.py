@@ -8,15 +8,21 @@ So a short picture passes a long one, pictures of a length move forward in turns
 moves, so whoever waits becomes the most urgent at last. Time is counted in work done (pixels through the network), not
 in seconds: the same requests in the same order give the same ticks on any machine.
 
-At most `max_checkpoints` checkpoints have pictures under way at once. A picture of one more waits until one of those
-has none left, and as soon as that wait makes it late, no further picture of the others starts.
+At most `max_checkpoints` checkpoints have pictures under way at once, and no more than there is room for. A picture of
+one more waits until one of those has none left, and as soon as that wait makes it late, no further picture of the
+others starts. A picture whose weights are still loading waits alone: the others go on.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
+from typing import TypeAlias
 
 from easel.engine.batch import Batch, BatchKey, Refused, admit
+from easel.engine.library import Readiness
 from easel.engine.request import Checkpoint
 from easel.engine.trajectory import Trajectory
+
+Ask: TypeAlias = Callable[[Trajectory, Collection[Checkpoint]], Readiness]
+"""Whether a picture's weights are there, beside those of the checkpoints given."""
 
 STRETCH = 3
 """A picture may take three times as long as alone before it counts as late."""
@@ -55,10 +61,10 @@ class Scheduler:
         refused = self._refused.get(id)
         return refused.reason if refused else None
 
-    def next_batch(self) -> Batch | None:
-        """The pictures of the next tick; None when there are none at all."""
+    def next_batch(self, ask: Ask = lambda picture, beside: Readiness.READY) -> Batch | None:
+        """The pictures of the next tick; None when there are none at all, or all wait for their weights."""
         self._refused.clear()
-        startable = self._startable(sorted(self._pictures.values(), key=self._urgency))
+        startable = self._startable(sorted(self._pictures.values(), key=self._urgency), ask)
         if not startable:
             return None
         return self._fill(startable)
@@ -73,8 +79,8 @@ class Scheduler:
         """Slack, but for the time, which is the same for all. Equals keep the order in which they came."""
         return picture.due - picture.work_left
 
-    def _startable(self, pictures: Iterable[Trajectory]) -> list[Trajectory]:
-        """Those of `pictures`, in order, whose checkpoint is under way or has room to be."""
+    def _startable(self, pictures: Iterable[Trajectory], ask: Ask) -> list[Trajectory]:
+        """Those of `pictures`, in order, whose checkpoint is under way or has room to be, and is there."""
         pictures = list(pictures)
         under_way = {picture.request.checkpoint for picture in pictures if picture.is_prepared}
         opened = set(under_way)
@@ -86,13 +92,27 @@ class Scheduler:
                 startable.append(picture)
             elif someone_is_late:
                 self._refused[picture.id] = Refused("a late picture waits for another checkpoint to be done")
-            elif checkpoint in opened or len(opened) < self._max_checkpoints:
-                opened.add(checkpoint)
-                startable.append(picture)
+            elif refused := self._open(picture, opened, ask):
+                self._refused[picture.id] = refused
+                someone_is_late = checkpoint not in opened and self._slack(picture) < 0
             else:
-                self._refused[picture.id] = Refused(f"checkpoints under way: {_names(opened)}")
-                someone_is_late = self._slack(picture) < 0
+                startable.append(picture)
         return startable
+
+    def _open(self, picture: Trajectory, opened: set[Checkpoint], ask: Ask) -> Refused | None:
+        """Count the picture's checkpoint among those under way, if it may be; None when the picture can start."""
+        checkpoint = picture.request.checkpoint
+        if checkpoint not in opened and len(opened) >= self._max_checkpoints:
+            return Refused(f"checkpoints under way: {_names(opened)}")
+        match ask(picture, opened):
+            case Readiness.NO_ROOM:
+                return Refused(f"no memory beside the checkpoints under way: {_names(opened)}")
+            case Readiness.LOADING:
+                opened.add(checkpoint)
+                return Refused(f"checkpoint {checkpoint.name} is loading")
+            case Readiness.READY:
+                opened.add(checkpoint)
+                return None
 
     def _slack(self, picture: Trajectory) -> int:
         return picture.due - picture.work_left - self._work_done

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from easel.domain.sampling import Sampler
 from easel.engine.engine import Engine
 from easel.engine.events import Failed, Finished, Progress
 from easel.engine.fake import FakeRunner
+from easel.engine.request import Checkpoint
 
 
 def batching(runner: FakeRunner, max_rows: int = 8) -> Engine:
@@ -136,6 +138,62 @@ def test_a_waiting_picture_says_why(make_picture):
     engine.add(make_picture("b", width=128))
     engine.step()
     assert engine.why_waiting("b") == "128x64 does not fit a batch of 64x64"
+
+
+OTHER = Checkpoint(name="other", family="sd2", folder=Path("/other"))
+THIRD = Checkpoint(name="third", family="sd2", folder=Path("/third"))
+
+
+def test_others_are_drawn_while_a_checkpoint_loads_and_its_picture_says_so(make_picture):
+    runner = FakeRunner(load_ticks=3)
+    engine = Engine(runner)
+    engine.add(make_picture("a", steps=20))
+    assert [engine.step() for _ in range(3)] == [[], [], []]
+    assert engine.why_waiting("a") == "checkpoint nowhere is loading"
+    engine.step()
+    engine.add(make_picture("b", steps=2, checkpoint=OTHER))
+    for _ in range(3):
+        assert [event.id for event in engine.step()] == ["a"]
+        assert engine.why_waiting("b") == "checkpoint other is loading"
+    assert [event.id for event in engine.step()] == ["b"]
+
+
+def test_a_picture_is_the_same_whenever_its_weights_came(make_picture, drain):
+    pictures = []
+    for load_ticks in (0, 7):
+        engine = Engine(FakeRunner(load_ticks=load_ticks), deterministic=False)
+        for number, checkpoint in enumerate((OTHER, THIRD, OTHER)):
+            engine.add(make_picture(str(number), checkpoint=checkpoint, seed=number))
+        pictures.append(drain(engine))
+    assert all(np.array_equal(pictures[0][id].image, pictures[1][id].image) for id in "012")
+
+
+def test_a_picture_cancelled_while_its_checkpoint_loads_is_gone(make_picture):
+    runner = FakeRunner(load_ticks=2)
+    engine = Engine(runner)
+    engine.add(make_picture("a"))
+    engine.step()
+    engine.cancel("a")
+    assert engine.is_idle
+    assert engine.step() == []
+    assert not runner.calls
+
+
+def test_a_late_picture_that_finds_no_memory_keeps_others_from_starting(make_picture):
+    """Without that, pictures of the checkpoint under way could come for ever and the other never fit beside them."""
+    runner = FakeRunner(room=1)
+    engine = Engine(runner)
+    engine.add(make_picture("a0", steps=3))
+    engine.step()
+    engine.add(make_picture("b", steps=2, checkpoint=OTHER))
+    engine.step()
+    assert engine.why_waiting("b") == "no memory beside the checkpoints under way: nowhere"
+    for number in range(1, 40):
+        engine.add(make_picture(f"a{number}", steps=3))
+        if any(event.id == "b" for event in engine.step()):
+            break
+    else:
+        raise AssertionError("b never came")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from easel.domain.errors import InvalidRequest
 from easel.domain.sampling import Sampler, Spacing
 from easel.engine.engine import Engine
 from easel.engine.events import Failed, Finished
+from easel.engine.library import STAMP_SECONDS
 from easel.engine.request import Checkpoint
 from easel.engine.runner import TorchRunner
 
@@ -134,7 +136,8 @@ def test_weights_that_are_not_numbers_end_their_own_picture(make_picture, draw, 
     _, ended = draw(make_picture("bad", checkpoint=copy_of), make_picture("good", checkpoint=checkpoint))
     assert isinstance(ended["good"], Finished)
     assert isinstance(ended["bad"], Failed)
-    assert "not-a-number" in ended["bad"].error
+    assert f"{file} has a tensor" in ended["bad"].error
+    assert "not finite" in ended["bad"].error
 
 
 def truncate(folder: Path) -> None:
@@ -187,10 +190,10 @@ def become_an_inpainter(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (truncate, "cannot be loaded"),
-        (empty, "cannot be loaded"),
-        (lie_about_the_header, "cannot be loaded"),
-        (lose_a_part, "is missing"),
+        (truncate, "is cut short"),
+        (empty, "is cut short"),
+        (lie_about_the_header, "is cut short"),
+        (lose_a_part, "no .safetensors"),
         (pickle_it, "save_pretrained"),
         (lose_the_weights, "no .safetensors"),
         (lose_a_tensor, "1 of its tensors are missing"),
@@ -242,11 +245,38 @@ def test_an_unknown_family_is_refused_at_once(make_picture, checkpoint) -> None:
         engine.add(make_picture(checkpoint=replace(checkpoint, family="sd9")))
 
 
-def test_checkpoints_beyond_the_limit_leave_memory(make_picture, drain, checkpoint, copy_of) -> None:
-    runner = TorchRunner("cpu", max_checkpoints=1)
+def test_checkpoints_beyond_the_room_for_weights_leave_memory(make_picture, drain, checkpoint, copy_of) -> None:
+    runner = TorchRunner("cpu", weight_bytes=2**20)
     engine = Engine(runner)
     engine.add(make_picture("a", checkpoint=checkpoint))
     engine.add(make_picture("b", checkpoint=copy_of))
     ended = drain(engine)
     assert all(isinstance(end, Finished) for end in ended.values())
     assert runner.resident() == ["copy"]
+
+
+def test_checkpoints_for_which_there_is_room_stay(make_picture, drain, checkpoint, copy_of) -> None:
+    runner = TorchRunner("cpu", max_checkpoints=1)
+    engine = Engine(runner)
+    for id, used in (("a", checkpoint), ("b", copy_of), ("c", checkpoint)):
+        engine.add(make_picture(id, checkpoint=used))
+        assert isinstance(drain(engine)[id], Finished)
+    assert runner.resident() == [checkpoint.name, "copy"]
+
+
+def test_weights_exchanged_in_their_folder_are_noticed(make_picture, drain, checkpoint, copy_of) -> None:
+    runner = TorchRunner("cpu")
+    engine = Engine(runner)
+    request = make_picture(checkpoint=copy_of)
+    engine.add(request)
+    before = drain(engine)["a"].image
+    for part in ("unet", "text_encoder"):
+        (file,) = (copy_of.folder / part).glob("*.safetensors")
+        rewrite(file, lambda weight: weight * 0.5 if weight.is_floating_point() else weight)
+    time.sleep(STAMP_SECONDS)
+    engine.add(request)
+    after = drain(engine)["a"].image
+    fresh = Engine(TorchRunner("cpu"))
+    fresh.add(request)
+    assert np.array_equal(after, drain(fresh)["a"].image)
+    assert not np.array_equal(after, before)

@@ -40,11 +40,16 @@ def arrivals(draw) -> list[tuple[int, PictureRequest]]:
 
 
 @settings(deadline=None, max_examples=100)
-@given(arrivals(), st.integers(2, 9), st.booleans(), st.integers(1, 3))
+@given(arrivals(), st.integers(2, 9), st.booleans(), st.integers(1, 3), st.integers(0, 5), st.integers(1, 4))
 def test_every_tick_moves_pictures_that_may_share_it_and_every_picture_ends(
-    asked: list[tuple[int, PictureRequest]], max_rows: int, deterministic: bool, max_checkpoints: int
+    asked: list[tuple[int, PictureRequest]],
+    max_rows: int,
+    deterministic: bool,
+    max_checkpoints: int,
+    load_ticks: int,
+    room: int,
 ) -> None:
-    runner = FakeRunner(max_checkpoints=max_checkpoints)
+    runner = FakeRunner(max_checkpoints=max_checkpoints, load_ticks=load_ticks, room=room)
     engine = Engine(runner, max_rows=max_rows, deterministic=deterministic)
     requests = {request.id: request for _, request in asked}
     waiting = sorted(asked, key=lambda arrival: arrival[0])
@@ -71,7 +76,7 @@ def test_every_tick_moves_pictures_that_may_share_it_and_every_picture_ends(
         assert len({(one.checkpoint, one.width, one.height) for one in together}) == 1
         rows = sum(2 if one.is_guided else 1 for one in together)
         assert len(ids) == 1 if deterministic else rows <= max_rows
-    assert under_way_at_once(list(runner.calls), requests) <= max_checkpoints
+    assert under_way_at_once(list(runner.calls), requests) <= min(max_checkpoints, room)
 
 
 def under_way_at_once(calls: list[tuple[str, ...]], requests: dict[str, PictureRequest]) -> int:

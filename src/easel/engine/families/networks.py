@@ -6,47 +6,25 @@ from typing import Any
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTokenizer
-from transformers.utils import logging as transformers_logging
 
 from easel.domain.errors import InvalidRequest
-from easel.engine.families.folder import read_settings, unreadable, weights_variant
+from easel.engine.families.folder import unreadable
+from easel.engine.families.source import Source
 
 
-def load_network(kind: type[Any], folder: Path, part: str, device: torch.device, dtype: torch.dtype) -> Any:
-    """One network of a folder in diffusers' layout. Raises InvalidRequest, with a sentence, when it cannot be used."""
-    read_settings(folder, f"{part}/config.json")
-    variant = weights_variant(folder, part)
-    transformers_logging.disable_progress_bar()
-    try:
-        network, found = kind.from_pretrained(
-            folder / part,
-            variant=variant,
-            use_safetensors=True,
-            local_files_only=True,
-            torch_dtype=dtype,
-            output_loading_info=True,
-        )
-    except Exception as error:  # whatever a damaged file makes two libraries raise
-        raise unreadable(folder / part, f"{type(error).__name__}") from error
-    if found["missing_keys"]:
-        # The libraries would make random weights up for them.
-        raise unreadable(folder / part, f"{len(found['missing_keys'])} of its tensors are missing")
-    return network.to(device).eval().requires_grad_(False)
-
-
-def load_unet(
-    folder: Path, device: torch.device, dtype: torch.dtype, *, is_told_size: bool = False
-) -> UNet2DConditionModel:
+def load_unet(source: Source, *, is_told_size: bool = False) -> UNet2DConditionModel:
     """Raises InvalidRequest for a network that asks for more than text and, with `is_told_size`, the size."""
-    settings = read_settings(folder, "unet/config.json")
-    drawn, coded = settings.get("in_channels"), read_settings(folder, "vae/config.json").get("latent_channels")
+    settings = source.settings("unet/config.json")
+    drawn, coded = settings.get("in_channels"), source.settings("vae/config.json").get("latent_channels")
     if drawn != coded:
-        raise _unsuitable(folder, f"takes {drawn} channels where the autoencoder makes {coded}: it is for other tasks")
+        raise _unsuitable(
+            source.folder, f"takes {drawn} channels where the autoencoder makes {coded}: it is for other tasks"
+        )
     if (settings.get("addition_embed_type") == "text_time") != is_told_size:
-        raise _unsuitable(folder, "is of another family: only SDXL's network is told the picture's size")
+        raise _unsuitable(source.folder, "is of another family: only SDXL's network is told the picture's size")
     if settings.get("time_cond_proj_dim") is not None:
-        raise _unsuitable(folder, "has guidance as an input, which no family here gives it")
-    return load_network(UNet2DConditionModel, folder, "unet", device, dtype).to(memory_format=torch.channels_last)
+        raise _unsuitable(source.folder, "has guidance as an input, which no family here gives it")
+    return source.network(UNet2DConditionModel, "unet", channels_last=True)
 
 
 def _unsuitable(folder: Path, why: str) -> InvalidRequest:
@@ -62,15 +40,14 @@ class TextEncoder:
         self._length = min(tokenizer.model_max_length, network.config.max_position_embeddings)
 
     @classmethod
-    def load(
-        cls, kind: type[Any], folder: Path, device: torch.device, dtype: torch.dtype, *, number: str = ""
-    ) -> "TextEncoder":
+    def load(cls, kind: type[Any], source: Source, *, number: str = "") -> "TextEncoder":
         """`number` is what the names of a second encoder's parts end in."""
-        network = load_network(kind, folder, f"text_encoder{number}", device, dtype)
+        network = source.network(kind, f"text_encoder{number}")
+        folder = source.folder / f"tokenizer{number}"
         try:
-            tokenizer = CLIPTokenizer.from_pretrained(folder / f"tokenizer{number}", local_files_only=True)
+            tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
         except Exception as error:
-            raise unreadable(folder / f"tokenizer{number}", type(error).__name__) from error
+            raise unreadable(folder, type(error).__name__) from error
         return cls(tokenizer, network)
 
     def tokens(self, text: str) -> torch.Tensor:
@@ -97,9 +74,9 @@ class Autoencoder:
         """Along each side, that one latent stands for."""
 
     @classmethod
-    def load(cls, folder: Path, device: torch.device, dtype: torch.dtype) -> "Autoencoder":
+    def load(cls, source: Source) -> "Autoencoder":
         # Its convolutions take a quarter less time so on a CPU.
-        return cls(load_network(AutoencoderKL, folder, "vae", device, dtype).to(memory_format=torch.channels_last))
+        return cls(source.network(AutoencoderKL, "vae", channels_last=True))
 
     def latent_shape(self, width: int, height: int) -> tuple[int, int, int]:
         """Channels, rows and columns of a picture's latents."""

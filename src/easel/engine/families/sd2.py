@@ -4,7 +4,6 @@ The numbers are those of diffusers' StableDiffusionPipeline.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Self
 
 import torch
@@ -14,6 +13,7 @@ from transformers import CLIPTextModel
 from easel.engine.backends.traced import traced
 from easel.engine.families.base import Conditioning
 from easel.engine.families.networks import Autoencoder, TextEncoder, load_unet, weight_bytes
+from easel.engine.families.source import Source
 
 
 class StableDiffusion:
@@ -26,12 +26,12 @@ class StableDiffusion:
         self.bytes = weight_bytes(text.network, unet, autoencoder.network)
 
     @classmethod
-    def load(cls, folder: Path, device: torch.device, dtype: torch.dtype) -> Self:
-        """Read a folder in diffusers' layout. Raises InvalidRequest, with a sentence, when it cannot be used."""
+    def load(cls, source: Source) -> Self:
+        """Raises InvalidRequest, with a sentence, when the checkpoint cannot be used."""
         return cls(
-            TextEncoder.load(CLIPTextModel, folder, device, dtype),
-            load_unet(folder, device, dtype),
-            Autoencoder.load(folder, device, dtype),
+            TextEncoder.load(CLIPTextModel, source),
+            load_unet(source),
+            Autoencoder.load(source),
         )
 
     def encode(self, text: str) -> Conditioning:

@@ -4,7 +4,6 @@ The numbers are those of diffusers' StableDiffusionXLPipeline without a refiner.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Self
 
 import torch
@@ -13,8 +12,8 @@ from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from easel.engine.backends.traced import traced
 from easel.engine.families.base import Conditioning
-from easel.engine.families.folder import read_settings
 from easel.engine.families.networks import Autoencoder, TextEncoder, load_unet, weight_bytes
+from easel.engine.families.source import Source
 
 
 class StableDiffusionXL:
@@ -39,14 +38,14 @@ class StableDiffusionXL:
         self.bytes = weight_bytes(first.network, second.network, unet, autoencoder.network)
 
     @classmethod
-    def load(cls, folder: Path, device: torch.device, dtype: torch.dtype) -> Self:
-        """Read a folder in diffusers' layout. Raises InvalidRequest, with a sentence, when it cannot be used."""
+    def load(cls, source: Source) -> Self:
+        """Raises InvalidRequest, with a sentence, when the checkpoint cannot be used."""
         return cls(
-            TextEncoder.load(CLIPTextModel, folder, device, dtype),
-            TextEncoder.load(CLIPTextModelWithProjection, folder, device, dtype, number="_2"),
-            load_unet(folder, device, dtype, is_told_size=True),
-            Autoencoder.load(folder, device, dtype),
-            zeros_for_no_text=read_settings(folder, "model_index.json").get("force_zeros_for_empty_prompt", True),
+            TextEncoder.load(CLIPTextModel, source),
+            TextEncoder.load(CLIPTextModelWithProjection, source, number="_2"),
+            load_unet(source, is_told_size=True),
+            Autoencoder.load(source),
+            zeros_for_no_text=source.settings("model_index.json").get("force_zeros_for_empty_prompt", True),
         )
 
     def encode(self, text: str) -> Conditioning:
