@@ -13,6 +13,7 @@ from receiver import Answer, Received, Receiver
 Easel = Callable[..., str]
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+INDEX = {"_class_name": "StableDiffusionPipeline", **dict.fromkeys(("unet", "vae", "text_encoder"))}
 FILES = {
     "model_index.json": b"{}",
     "README.md": b"words",
@@ -35,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
     """A diffusers folder with files of the right names."""
     folder = tmp_path / "sd2"
     folder.mkdir()
-    (folder / "model_index.json").write_text(json.dumps(dict.fromkeys(("unet", "vae", "text_encoder"))))
+    (folder / "model_index.json").write_text(json.dumps(INDEX))
     for part in ("unet", "vae", "text_encoder"):
         (folder / part).mkdir()
         (folder / part / "model.safetensors").write_bytes(b"")
@@ -133,8 +134,7 @@ class TestDownload:
     def test_only_what_drawing_needs_is_fetched_and_no_pickle(
         self, install: Callable[[], subprocess.CompletedProcess[str]], receiver: Receiver, easel: Easel, tmp_path: Path
     ) -> None:
-        index = json.dumps(dict.fromkeys(("unet", "vae", "text_encoder"))).encode()
-        receiver.answer = hub(FILES | {"model_index.json": index})
+        receiver.answer = hub(FILES | {"model_index.json": json.dumps(INDEX).encode()})
         done = install()
         assert done.returncode == 0, done.stderr
         (snapshot,) = (tmp_path / "hub").glob(f"**/snapshots/{COMMIT}")
