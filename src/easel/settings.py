@@ -42,6 +42,12 @@ class Settings(BaseSettings):
     wait_seconds: float = Field(
         20.0, ge=0, le=20, description="How long a submit waits for its pictures before it answers 'processing'."
     )
+    max_wait_hours: float = Field(
+        24.0, gt=0, le=168, description="How long a request waits in the queue before it fails and costs nothing."
+    )
+    keep_days: float | None = Field(
+        None, gt=0, description="How long pictures are kept; for ever otherwise. Temporary ones are kept for a day."
+    )
     default_model: str = Field("easel-starter", description="The model of a request that names none.")
     lease_seconds: float = Field(30.0, gt=1, description="How long a silent worker keeps its jobs.")
     deterministic: bool | None = Field(

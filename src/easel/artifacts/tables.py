@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Identity, UniqueConstraint
+from sqlalchemy import ForeignKey, Identity, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from easel.db.base import Base
@@ -10,7 +10,10 @@ from easel.db.base import Base
 
 class Artifact(Base):
     __tablename__ = "artifacts"
-    __table_args__ = (UniqueConstraint("generation_id", "index"),)
+    __table_args__ = (
+        UniqueConstraint("generation_id", "index"),
+        Index(None, "created_at", postgresql_where="expired_at IS NULL"),
+    )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     generation_id: Mapped[int] = mapped_column(ForeignKey("generations.id"))
@@ -23,3 +26,5 @@ class Artifact(Base):
     sha256: Mapped[str]
     seed: Mapped[int]
     created_at: Mapped[datetime]
+    expired_at: Mapped[datetime | None]
+    """When its bytes were deleted, because it was kept for as long as this installation keeps results."""

@@ -13,6 +13,10 @@ class Plan:
     title: str
     queue_limit: int
     """How many requests of the account may wait or be drawn at one time."""
+    priority: int = 1
+    """The class of its requests: all of a higher one are drawn first, but for a bound on how long anybody waits."""
+    share: int = 1
+    """How much of the drawing its account gets beside another one of the same class that also has requests waiting."""
     unlimited: bool = False
     """Pictures of open models cost nothing."""
     daily_pictures: int | None = None
@@ -27,10 +31,10 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
     {
         plan.name: plan
         for plan in (
-            Plan(name="free", title="Free", queue_limit=5, daily_pictures=20),
+            Plan(name="free", title="Free", queue_limit=5, priority=0, daily_pictures=20),
             Plan(name="pay-as-you-go", title="Pay as you go", queue_limit=5),
-            Plan(name="standard", title="Standard", queue_limit=10),
-            Plan(name="premium", title="Premium", queue_limit=15, unlimited=True),
+            Plan(name="standard", title="Standard", queue_limit=10, share=2),
+            Plan(name="premium", title="Premium", queue_limit=15, share=2, unlimited=True),
         )
     }
 )

@@ -2,6 +2,7 @@
 
 import signal
 import socket
+from datetime import timedelta
 from typing import Annotated
 
 import uvicorn
@@ -12,6 +13,9 @@ from easel.cli.orphan import stop_with_parent
 from easel.db.listener import NotificationHub
 from easel.gateway.app import create_app
 from easel.gateway.services import Services
+from easel.gateway.telling import teller
+from easel.generations.expire import Keep
+from easel.generations.janitor import janitor
 from easel.kit import logs
 from easel.kit.fetch import Fetcher
 from easel.settings import Settings
@@ -39,6 +43,7 @@ def gateway(*, supervised: Annotated[bool, Parameter(show=False)] = False) -> No
             default_model=settings.default_model,
             secret=installation.secret,
             allow_private_urls=settings.allow_private_urls,
+            max_wait=timedelta(hours=settings.max_wait_hours),
         )
         # No access log: its lines would carry keys that clients put into the query string.
         config = uvicorn.Config(
@@ -51,8 +56,17 @@ def gateway(*, supervised: Annotated[bool, Parameter(show=False)] = False) -> No
             timeout_graceful_shutdown=5,
         )
         fetcher = Fetcher(allow_private=settings.allow_private_urls)
-        with courier(installation.database, installation.clock, fetcher, installation.secret):
+        database, clock = installation.database, installation.clock
+        render = teller(clock, installation.links)
+        with (
+            courier(database, clock, fetcher, installation.secret, render=render),
+            janitor(database, clock, installation.blobs, keep_of(settings)),
+        ):
             LeavingServer(config, services.hub).run()
+
+
+def keep_of(settings: Settings) -> Keep:
+    return Keep(results=None if settings.keep_days is None else timedelta(days=settings.keep_days))
 
 
 class LeavingServer(uvicorn.Server):

@@ -45,7 +45,6 @@ def worker(
             database=installation.database,
             clock=installation.clock,
             blobs=installation.blobs,
-            links=installation.links,
             lease=timedelta(seconds=settings.lease_seconds),
             capacity=4 if device == "cpu" else 16,
             device=device,

@@ -1,11 +1,13 @@
 """What the gateway works with, made once by `easel serve` (or a test) and passed in."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from easel.artifacts.blobs import BlobStore
 from easel.artifacts.links import LinkSigner
 from easel.db.listener import NotificationHub
 from easel.db.session import Database
+from easel.generations.submit import LONGEST_WAIT
 from easel.kit.clock import Clock
 
 
@@ -24,3 +26,5 @@ class Services:
     secret: str
     allow_private_urls: bool = False
     """Whether a webhook may lead to a private address."""
+    max_wait: timedelta = LONGEST_WAIT
+    """How long a request waits in the queue before it fails, unless it says so itself."""

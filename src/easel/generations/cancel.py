@@ -16,7 +16,7 @@ def cancel(session: Session, clock: Clock, account_id: int, generation_id: int) 
     generation = own_generation(session, account_id, generation_id)
     job = queue.lock(session, queue.job_of(session, GENERATE, generation.id).id)
     if job.state == JobState.QUEUED:
-        queue.end(session, job, JobState.CANCELLED, clock.now())
+        queue.end(session, clock, job, JobState.CANCELLED)
         end_unpaid(session, clock, job)
     elif job.state == JobState.RUNNING:
         queue.request_cancel(session, job)
@@ -24,4 +24,4 @@ def cancel(session: Session, clock: Clock, account_id: int, generation_id: int) 
 
 def confirm_cancelled(session: Session, clock: Clock, lease: Lease) -> None:
     """The worker has stopped drawing. Raises LeaseLost."""
-    end_unpaid(session, clock, queue.close(session, lease, JobState.CANCELLED, clock.now()))
+    end_unpaid(session, clock, queue.close(session, clock, lease, JobState.CANCELLED))

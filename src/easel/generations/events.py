@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from easel.db.notify import GENERATIONS, notify
 
-Event = Literal["queued", "started", "step", "done", "failed", "cancelled"]
+Event = Literal["queued", "started", "step", "preview", "done", "failed", "cancelled"]
 
 
 def announce(session: Session, generation_id: int, event: Event, **details: Any) -> None:

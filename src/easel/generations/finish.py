@@ -4,13 +4,11 @@
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from easel.artifacts import store
-from easel.artifacts.links import LinkSigner
 from easel.artifacts.store import StoredPicture
 from easel.billing import ledger
 from easel.domain.money import Micros
@@ -25,35 +23,24 @@ from easel.webhooks import outbox
 
 
 def finish(
-    session: Session,
-    clock: Clock,
-    lease: Lease,
-    pictures: Sequence[StoredPicture],
-    *,
-    links: LinkSigner,
-    notes: Sequence[str] = (),
+    session: Session, clock: Clock, lease: Lease, pictures: Sequence[StoredPicture], *, notes: Sequence[str] = ()
 ) -> Generation:
     """The pictures are delivered: record them, capture the hold, close the job."""
-    now = clock.now()
-    job = queue.close(session, lease, JobState.DONE, now)
+    job = queue.close(session, clock, lease, JobState.DONE)
     generation = generation_of(session, job)
-    store.record(session, generation.id, pictures, now)
+    store.record(session, generation.id, pictures, clock.now())
     ledger.capture(session, clock, generation.hold_id, Micros(generation.quoted))
     generation.captured = Micros(generation.quoted)
     generation.notes = list(notes)
-    if job.started_at:
-        generation.seconds = (now - job.started_at).total_seconds()
-    body = {
-        "output": [generation.base_url + links.path(picture.key) for picture in pictures],
-        "meta": generation.request,
-    }
-    _close(session, clock, generation, job, "done", body)
+    if job.started_at and job.finished_at:
+        generation.seconds = (job.finished_at - job.started_at).total_seconds()
+    _close(session, clock, generation, "done")
     return generation
 
 
 def fail(session: Session, clock: Clock, lease: Lease, error: str) -> Generation:
     """The generation ends without pictures and costs nothing."""
-    job = queue.close(session, lease, JobState.FAILED, clock.now(), error)
+    job = queue.close(session, clock, lease, JobState.FAILED, error)
     return end_unpaid(session, clock, job)
 
 
@@ -62,8 +49,7 @@ def end_unpaid(session: Session, clock: Clock, job: Job) -> Generation:
     generation = generation_of(session, job)
     ledger.release(session, clock, generation.hold_id)
     generation.captured = Micros(0)
-    event = "cancelled" if job.state == JobState.CANCELLED else "failed"
-    _close(session, clock, generation, job, event, {"message": job.error or "Cancelled on request."})
+    _close(session, clock, generation, "cancelled" if job.state == JobState.CANCELLED else "failed")
     return generation
 
 
@@ -71,17 +57,9 @@ def generation_of(session: Session, job: Job) -> Generation:
     return session.scalars(select(Generation).filter_by(id=job.subject_id)).one()
 
 
-def _close(
-    session: Session, clock: Clock, generation: Generation, job: Job, event: Event, webhook_body: dict[str, Any]
-) -> None:
+def _close(session: Session, clock: Clock, generation: Generation, event: Event) -> None:
     session.flush()
     if generation.webhook:
-        body = {
-            "status": "success" if event == "done" else "failed",
-            "id": generation.id,
-            "generationTime": generation.seconds,
-            "track_id": generation.track_id,
-            **webhook_body,
-        }
-        outbox.enqueue(session, clock, generation.account_id, generation.webhook, body)
+        # Its body is the dialect's to write, when it is sent.
+        outbox.enqueue(session, clock, generation.account_id, generation.webhook, generation_id=generation.id)
     announce(session, generation.id, event)

@@ -4,16 +4,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Float, Select, exists, func, literal_column, select, text
 from sqlalchemy.orm import Session
 
 from easel.artifacts.store import picture_key
+from easel.artifacts.tables import Artifact
+from easel.db.time import present
 from easel.domain.errors import NotFound
 from easel.domain.money import Micros
 from easel.domain.request import GenerationRequest
 from easel.generations.submit import GENERATE
 from easel.generations.tables import Generation
-from easel.jobs import queue
+from easel.jobs.queue import POSITION
 from easel.jobs.states import JobState
 from easel.jobs.tables import Job
 from easel.kit.clock import Clock
@@ -22,6 +24,11 @@ LARGEST_ID = 2**63 - 1
 
 UNKNOWN_SECONDS = 10.0
 """What a picture is said to take before this installation has drawn one with the model."""
+
+LATEST_SECONDS = """SELECT avg(seconds) FROM (
+    SELECT seconds FROM generations AS other WHERE other.model_id = {model} AND other.seconds IS NOT NULL
+    ORDER BY other.id DESC LIMIT 20) AS latest"""
+"""Mean seconds from claim to delivery of a model's latest deliveries here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +44,8 @@ class GenerationView:
     artifact_keys: list[str]
     """Where the pictures are, or will be."""
     temporary: bool
+    expired: bool
+    """Whether its pictures were deleted, because they were kept for as long as this installation keeps results."""
     error: str | None
     notes: list[str]
     created_at: datetime
@@ -46,8 +55,16 @@ class GenerationView:
     queue_position: int | None
     """How many jobs stand before it; None once it has left the queue."""
     eta_seconds: float
+    attempt: int
+    """How often a worker has begun it."""
+    step: int
+    """How many steps of this attempt are done, over all pictures, of `steps`; both zero before the first one."""
+    steps: int
+    preview_key: str | None
+    """Where the newest preview is stored while it is drawn."""
     webhook: str | None
     track_id: str | int | None
+    base_url: str
     details: dict[str, Any]
 
     @property
@@ -57,43 +74,67 @@ class GenerationView:
 
 def get_view(session: Session, clock: Clock, account_id: int, generation_id: int) -> GenerationView:
     """Raises NotFound for an id that is not the account's."""
-    generation = own_generation(session, account_id, generation_id)
-    return _view(session, clock, generation, queue.job_of(session, GENERATE, generation.id))
+    mine = _seen(clock).where(Generation.id == generation_id, Generation.account_id == account_id)
+    found = session.execute(mine).one_or_none() if _can_be_an_id(generation_id) else None
+    if found is None:
+        raise NotFound("Request not found")
+    return _view(*found)
+
+
+def view_by_id(session: Session, clock: Clock, generation_id: int) -> GenerationView:
+    """For what acts in the name of whoever asked, such as its webhook."""
+    return _view(*session.execute(_seen(clock).where(Generation.id == generation_id)).one())
 
 
 def list_views(session: Session, clock: Clock, account_id: int, limit: int = 50) -> list[GenerationView]:
     """The account's newest first."""
-    joined = select(Generation, Job).join(Job, (Job.kind == GENERATE) & (Job.subject_id == Generation.id))
-    newest = joined.where(Generation.account_id == account_id).order_by(Generation.id.desc()).limit(limit)
-    return [_view(session, clock, generation, job) for generation, job in session.execute(newest)]
+    newest = _seen(clock).where(Generation.account_id == account_id).order_by(Generation.id.desc()).limit(limit)
+    return [_view(*found) for found in session.execute(newest)]
 
 
 def own_generation(session: Session, account_id: int, generation_id: int) -> Generation:
     """Raises NotFound: somebody else's generation is as unknown as one that never was."""
     mine = select(Generation).filter_by(id=generation_id, account_id=account_id)
-    # A number that no id can be is one that PostgreSQL cannot even be asked for.
-    generation = session.scalars(mine).one_or_none() if 0 < generation_id <= LARGEST_ID else None
+    generation = session.scalars(mine).one_or_none() if _can_be_an_id(generation_id) else None
     if generation is None:
         raise NotFound("Request not found")
     return generation
 
 
 def estimate_seconds(session: Session, model_id: str) -> float:
-    """Mean seconds from claim to delivery of the model's latest deliveries here."""
-    latest = (
-        select(Generation.seconds)
-        .where(Generation.model_id == model_id, Generation.seconds.is_not(None))
-        .order_by(Generation.id.desc())
-        .limit(20)
-        .subquery()
+    """What a picture of the model takes here, by the latest ones."""
+    return session.scalar(text(LATEST_SECONDS.format(model=":model")), {"model": model_id}) or UNKNOWN_SECONDS
+
+
+def _can_be_an_id(number: int) -> bool:
+    """A number that no id can be is one that PostgreSQL cannot even be asked for."""
+    return 0 < number <= LARGEST_ID
+
+
+def _seen(clock: Clock) -> Select[Generation, Job, int | None, float | None, bool, float | None]:
+    """All that a view is made of, in one statement."""
+    usual: ColumnElement[Any]
+    usual = literal_column(f"({LATEST_SECONDS.format(model='generations.model_id')})", Float)
+    expired = exists().where(Artifact.generation_id == Generation.id, Artifact.expired_at.is_not(None))
+    since_claim: ColumnElement[Any]
+    since_claim = func.extract("epoch", present(clock) - Job.started_at).cast(Float)
+    columns = select(Generation, Job, POSITION, usual, expired, since_claim)
+    # As it is now, whatever this session has seen before.
+    return columns.join(Job, (Job.kind == GENERATE) & (Job.subject_id == Generation.id)).execution_options(
+        populate_existing=True
     )
-    return session.scalar(select(func.avg(latest.c.seconds))) or UNKNOWN_SECONDS
 
 
-def _view(session: Session, clock: Clock, generation: Generation, job: Job) -> GenerationView:
+def _view(
+    generation: Generation,
+    job: Job,
+    position: int | None,
+    usual_seconds: float | None,
+    expired: bool,
+    since_claim: float | None,
+) -> GenerationView:
     state = JobState(job.state)
     request = GenerationRequest.from_json(generation.request)
-    position = queue.queue_position(session, job) if state is JobState.QUEUED else None
     return GenerationView(
         id=generation.id,
         uuid=generation.uuid,
@@ -106,6 +147,7 @@ def _view(session: Session, clock: Clock, generation: Generation, job: Job) -> G
             picture_key(generation.uuid, index, temporary=generation.temporary) for index in range(request.samples)
         ],
         temporary=generation.temporary,
+        expired=expired,
         error=job.error,
         notes=generation.notes,
         created_at=generation.created_at,
@@ -113,18 +155,24 @@ def _view(session: Session, clock: Clock, generation: Generation, job: Job) -> G
         finished_at=job.finished_at,
         seconds=generation.seconds,
         queue_position=position,
-        eta_seconds=0.0 if state.is_final else _eta(session, clock, generation, job, position),
+        eta_seconds=0.0 if state.is_final else _eta(usual_seconds or UNKNOWN_SECONDS, job, position, since_claim),
+        attempt=job.attempts,
+        step=job.step,
+        steps=job.steps,
+        preview_key=job.preview_key,
         webhook=generation.webhook,
         track_id=generation.track_id,
+        base_url=generation.base_url,
         details=generation.details,
     )
 
 
-def _eta(session: Session, clock: Clock, generation: Generation, job: Job, position: int | None) -> float:
+def _eta(usual_seconds: float, job: Job, position: int | None, since_claim: float | None) -> float:
     """Seconds until delivery, by what the model took lately; never less than a moment, for clients sleep on it."""
-    each = estimate_seconds(session, generation.model_id)
-    if position is None and job.started_at:
-        remaining = each - (clock.now() - job.started_at).total_seconds()
+    if position is not None or since_claim is None:
+        remaining = usual_seconds * ((position or 0) + 1)
+    elif job.step:
+        remaining = since_claim * (job.steps - job.step) / job.step
     else:
-        remaining = each * ((position or 0) + 1)
+        remaining = usual_seconds - since_claim
     return round(max(remaining, 0.25), 2)

@@ -1,7 +1,7 @@
 """Accept a request: resolve, check, quote, hold, write the order and its job. One transaction."""
 
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select
@@ -16,8 +16,9 @@ from easel.billing.pricing import quote
 from easel.catalogue.limits import resolve
 from easel.catalogue.queries import find_model
 from easel.domain.errors import QuotaUsedUp, TooManyQueued
-from easel.domain.request import SEED_LIMIT, GenerationDraft
+from easel.domain.request import SEED_LIMIT, GenerationDraft, GenerationRequest
 from easel.generations.events import announce
+from easel.generations.idempotency import Idempotency, find_repeated, remember
 from easel.generations.tables import Generation
 from easel.jobs import queue
 from easel.jobs.states import JobState
@@ -28,6 +29,9 @@ from easel.webhooks.outbox import check_url
 
 GENERATE = "generate"
 RETRY_AFTER_SECONDS = 30
+
+LONGEST_WAIT = timedelta(days=1)
+"""A request that nobody could draw until then has failed, unless its customer said otherwise."""
 
 
 def submit(
@@ -41,22 +45,30 @@ def submit(
     track_id: str | int | None = None,
     temporary: bool = False,
     details: dict[str, Any] | None = None,
+    idempotency: Idempotency | None = None,
+    max_wait: timedelta = LONGEST_WAIT,
 ) -> Generation:
     """Write the order. Nothing is written, and nothing held, when it raises.
 
-    `base_url` begins the links of its webhook; `details` is the dialect's own and comes back in the view.
+    `base_url` begins the links of its webhook; `details` is the dialect's own and comes back in the view. What an
+    `idempotency` key has ordered before is answered instead, as it stands. After `max_wait` in the queue it fails.
 
-    Raises InvalidRequest, ModelNotInstalled, NotAllowed, NotEnoughCredit, QuotaUsedUp or TooManyQueued.
+    Raises InvalidRequest, ModelNotInstalled, NotAllowed, NotEnoughCredit, QuotaUsedUp, TooManyQueued, or Conflict for a
+    key that was sent with another request.
     """
+    if idempotency and (earlier := find_repeated(session, clock, account.id, idempotency)):
+        return earlier
     model = find_model(session, draft.model_id)
     request = resolve(model, draft, new_seed)
     if webhook:
         check_url(webhook)
-    # Two submits of one account stand in line here; otherwise both could see the last free place in the queue. So does
-    # a suspension: it finds this order and cancels it, or this finds the account suspended.
+    # Two submits of one account stand in line here; otherwise both could see the last free place in the queue, or that
+    # a key is new. So does a suspension: it finds this order and cancels it, or this finds the account suspended.
     account = lock_account(session, account.id)
     refuse_suspended(account)
     plan = plan_named(account.plan)
+    if idempotency and (earlier := find_repeated(session, clock, account.id, idempotency)):
+        return earlier
     check_queue(session, account.id, plan)
     now = clock.now()
     check_quota(session, account.id, plan, request.samples, now)
@@ -82,13 +94,18 @@ def submit(
     session.flush()
     queue.enqueue(
         session,
+        clock,
         kind=GENERATE,
         subject_id=generation.id,
         account_id=account.id,
         model_id=model.model_id,
-        priority=0,
-        now=now,
+        priority=plan.priority,
+        share=plan.share,
+        work=work_of(request),
+        expires_after=max_wait,
     )
+    if idempotency:
+        remember(session, clock, account.id, idempotency, generation.id)
     announce(session, generation.id, "queued")
     return generation
 
@@ -118,6 +135,11 @@ def count_pictures(session: Session, account_id: int, since: datetime) -> int:
     ours = select(func.sum(samples)).join(Job, (Job.kind == GENERATE) & (Job.subject_id == Generation.id))
     ours = ours.where(Generation.account_id == account_id, Generation.created_at >= since)
     return session.scalar(ours.where(Job.state.not_in([JobState.FAILED, JobState.CANCELLED]))) or 0
+
+
+def work_of(request: GenerationRequest) -> float:
+    """How much drawing it is beside other requests: megapixels times steps."""
+    return request.samples * request.steps * request.width * request.height / 2**20
 
 
 def new_seed() -> int:

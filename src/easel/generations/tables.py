@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Identity, Index
+from sqlalchemy import ForeignKey, Identity, Index, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -15,7 +15,11 @@ class Generation(Base):
     """What was asked for, what it may cost and what came of it. Its state is its job's."""
 
     __tablename__ = "generations"
-    __table_args__ = (Index(None, "account_id", "id"),)
+    __table_args__ = (
+        Index(None, "account_id", "id"),
+        # What the latest pictures of a model took.
+        Index("ix_generations_seconds", "model_id", text("id DESC"), postgresql_where=text("seconds IS NOT NULL")),
+    )
 
     id: Mapped[int] = mapped_column(Identity(always=True, start=1000), primary_key=True)
     """The number clients know it by."""
@@ -42,3 +46,16 @@ class Generation(Base):
     seconds: Mapped[float | None]
     """From claim to delivery."""
     created_at: Mapped[datetime]
+
+
+class IdempotencyKey(Base):
+    """A client's name for one submit, so that sending it again orders nothing new."""
+
+    __tablename__ = "idempotency_keys"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    request_sha256: Mapped[str]
+    """What was asked with it."""
+    generation_id: Mapped[int] = mapped_column(ForeignKey("generations.id"))
+    created_at: Mapped[datetime] = mapped_column(index=True)

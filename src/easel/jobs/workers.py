@@ -1,30 +1,33 @@
 """The workers and their heartbeats."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
+from easel.db.time import present
 from easel.jobs.tables import WorkerRow
+from easel.kit.clock import Clock
 
 
-def register(session: Session, worker_id: str, *, host: str, pid: int, device: str, now: datetime) -> None:
-    session.add(
-        WorkerRow(id=worker_id, host=host, pid=pid, device=device, resident=[], started_at=now, heartbeat_at=now)
-    )
-
-
-def beat(session: Session, worker_id: str, *, resident: Sequence[str], now: datetime) -> None:
+def register(session: Session, clock: Clock, worker_id: str, *, host: str, pid: int, device: str) -> None:
+    now = present(clock)
     session.execute(
-        update(WorkerRow).where(WorkerRow.id == worker_id).values(heartbeat_at=now, resident=list(resident))
+        insert(WorkerRow).values(
+            id=worker_id, host=host, pid=pid, device=device, resident=[], started_at=now, heartbeat_at=now
+        )
     )
 
 
-def mark_stopped(session: Session, worker_id: str, now: datetime) -> None:
+def beat(session: Session, clock: Clock, worker_id: str, *, resident: Sequence[str]) -> None:
     session.execute(
-        update(WorkerRow).where(WorkerRow.id == worker_id, WorkerRow.stopped_at.is_(None)).values(stopped_at=now)
+        update(WorkerRow).where(WorkerRow.id == worker_id).values(heartbeat_at=present(clock), resident=list(resident))
     )
+
+
+def mark_stopped(session: Session, clock: Clock, worker_id: str) -> None:
+    still_there = update(WorkerRow).where(WorkerRow.id == worker_id, WorkerRow.stopped_at.is_(None))
+    session.execute(still_there.values(stopped_at=present(clock)))
 
 
 def list_workers(session: Session) -> list[WorkerRow]:

@@ -9,8 +9,18 @@ class Clock(Protocol):
         """The present, in UTC."""
         ...
 
+    @property
+    def held(self) -> datetime | None:
+        """The time at which the clock is held; None while real time passes.
+
+        Where several machines must agree on the time, the database's own clock counts, unless a test holds time still.
+        """
+        ...
+
 
 class SystemClock:
+    held = None
+
     def now(self) -> datetime:
         return datetime.now(UTC)
 
@@ -22,6 +32,10 @@ class SettableClock:
         self._now = start
 
     def now(self) -> datetime:
+        return self._now
+
+    @property
+    def held(self) -> datetime | None:
         return self._now
 
     def advance(self, by: timedelta) -> None:

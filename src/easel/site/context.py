@@ -1,5 +1,6 @@
 """What the site needs of whoever mounts it."""
 
+from datetime import timedelta
 from typing import Protocol
 
 from easel.artifacts.blobs import BlobStore
@@ -28,3 +29,5 @@ class Services(Protocol):
     def secret(self) -> str: ...
     @property
     def default_model(self) -> str: ...
+    @property
+    def max_wait(self) -> timedelta: ...

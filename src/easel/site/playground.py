@@ -51,7 +51,14 @@ class Playground:
                 sender = self._site.sender(session, request, form.csrf)
                 draft = form.draft(model.model_id)
                 base_url = self._site.base_url(request)
-                generation = submit(session, services.clock, sender.account, draft, base_url=base_url)
+                generation = submit(
+                    session,
+                    services.clock,
+                    sender.account,
+                    draft,
+                    base_url=base_url,
+                    max_wait=services.max_wait,
+                )
         except NotFound:
             raise
         except DomainError as refusal:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from easel.db.session import Database
 from easel.kit.clock import Clock
 from easel.kit.fetch import Fetcher
-from easel.webhooks.deliver import deliver_due
+from easel.webhooks.deliver import Render, deliver_due, render_nothing
 
 log = structlog.get_logger()
 
@@ -19,7 +19,13 @@ POLL_SECONDS = 1.0
 
 @contextmanager
 def courier(
-    database: Database, clock: Clock, fetcher: Fetcher, installation_secret: str, *, poll_seconds: float = POLL_SECONDS
+    database: Database,
+    clock: Clock,
+    fetcher: Fetcher,
+    installation_secret: str,
+    *,
+    render: Render = render_nothing,
+    poll_seconds: float = POLL_SECONDS,
 ) -> Generator[None]:
     """Deliver what is due, in a thread, for as long as the block runs. Any number of processes may do so at a time.
 
@@ -30,7 +36,7 @@ def courier(
     def run() -> None:
         while not stopping.is_set():
             try:
-                tried = deliver_due(database, clock, fetcher, installation_secret)
+                tried = deliver_due(database, clock, fetcher, installation_secret, render=render)
             except SQLAlchemyError as error:
                 # The database may come back; what was claimed is due again when its lease runs out.
                 log.warning("webhooks wait for the database", error=type(error).__name__)

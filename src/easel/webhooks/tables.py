@@ -1,11 +1,9 @@
 """The outbox: events that customers are to be told of, written in the transaction they are about."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from easel.db.base import Base
@@ -21,7 +19,10 @@ class WebhookDelivery(Base):
     """The event's id: the same however often it is sent, so that a receiver can tell a repetition."""
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), index=True)
     url: Mapped[str]
-    body: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    generation_id: Mapped[int | None] = mapped_column(ForeignKey("generations.id"), index=True)
+    """What it is about, where the body is written when it is first sent."""
+    body: Mapped[str | None]
+    """JSON, as it is sent: the same bytes however often. None until it is first sent."""
     created_at: Mapped[datetime]
     next_attempt_at: Mapped[datetime]
     """When to send next. A sender that claims the row moves it ahead: that is its lease."""
@@ -31,3 +32,31 @@ class WebhookDelivery(Base):
     """The HTTP number of the last answer."""
     last_error: Mapped[str | None]
     gave_up_at: Mapped[datetime | None]
+    round_at: Mapped[datetime]
+    """When the present round of attempts began: at its making, or when somebody asked for it to be sent again."""
+    attempts_before_round: Mapped[int] = mapped_column(server_default="0")
+
+
+class WebhookAttempt(Base):
+    """One sending and what came of it."""
+
+    __tablename__ = "webhook_attempts"
+
+    delivery_id: Mapped[UUID] = mapped_column(ForeignKey("webhook_deliveries.id"), primary_key=True)
+    attempt: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    seconds: Mapped[float]
+    status: Mapped[int | None]
+    """None when nobody answered."""
+    error: Mapped[str | None]
+    """None when the receiver has it."""
+
+
+class WebhookSilence(Base):
+    """An address that answered 410: it is sent nothing more until somebody asks for it."""
+
+    __tablename__ = "webhook_silences"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    url: Mapped[str] = mapped_column(primary_key=True)
+    since: Mapped[datetime]

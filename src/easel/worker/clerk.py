@@ -19,10 +19,11 @@ from easel.db.session import Database
 from easel.domain.errors import DomainError
 from easel.generations.events import announce
 from easel.generations.finish import fail
-from easel.generations.recover import recover_expired
+from easel.generations.janitor import recover
 from easel.generations.submit import GENERATE
 from easel.jobs import queue, workers
-from easel.jobs.queue import Lease
+from easel.jobs.queue import Lease, Progress
+from easel.jobs.shares import places_by_age
 from easel.kit.clock import Clock
 from easel.worker.assignment import Assignment, assignment_of
 from easel.worker.desk import Desk
@@ -49,6 +50,7 @@ class Clerk:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="clerk", daemon=True)
         self._next_beat = 0.0
+        self._offered = 0
         self._broken: Exception | None = None
 
     def start(self) -> None:
@@ -56,11 +58,11 @@ class Clerk:
         with self._database.transaction() as session:
             workers.register(
                 session,
+                self._clock,
                 self._worker_id,
                 host=socket.gethostname(),
                 pid=os.getpid(),
                 device=self._device,
-                now=self._clock.now(),
             )
         self._thread.start()
 
@@ -109,26 +111,34 @@ class Clerk:
         room = self._desk.room()
         if room <= 0:
             return
+        by_age = places_by_age(self._offered, room)
+        self._offered += room
         arrivals: list[Assignment] = []
+        refusals: list[tuple[Lease, DomainError]] = []
         with self._database.transaction() as session:
             jobs = queue.claim(
                 session,
+                self._clock,
                 self._worker_id,
                 kind=GENERATE,
                 resident=self._desk.resident(),
                 limit=room,
+                by_age=by_age,
                 idle=not self._desk.held(),
                 lease=self._lease,
-                now=self._clock.now(),
             )
             for job in jobs:
                 try:
                     arrivals.append(assignment_of(session, job))
                     announce(session, job.subject_id, "started")
                 except DomainError as refusal:
-                    fail(session, self._clock, Lease(job.id, self._worker_id, job.attempts), str(refusal))
+                    refusals.append((Lease(job.id, self._worker_id, job.attempts), refusal))
         for assignment in arrivals:
             self._desk.arrive(assignment)
+        for lease, refusal in refusals:
+            # One transaction each: money is locked in the order of accounts, which is not the order of claims.
+            with self._database.transaction() as session:
+                fail(session, self._clock, lease, str(refusal))
 
     def _beat_if_due(self) -> None:
         if time.monotonic() < self._next_beat:
@@ -136,24 +146,23 @@ class Clerk:
         self._next_beat = time.monotonic() + self._lease.total_seconds() / 3
         held = self._desk.held()
         with self._database.transaction() as session:
-            now = self._clock.now()
-            workers.beat(session, self._worker_id, resident=self._desk.resident(), now=now)
-            kept = queue.renew(session, held, lease=self._lease, now=now)
-            recovered = recover_expired(session, self._clock)
-        if recovered:
-            log.warning("leases ran out", jobs=recovered)
+            workers.beat(session, self._clock, self._worker_id, resident=self._desk.resident())
+            kept = queue.renew(session, self._clock, held, lease=self._lease)
         for lease in held:
             if lease not in kept:
                 self._desk.drop(lease, cancelled=False)
             elif kept[lease]:
                 self._desk.drop(lease, cancelled=True)
+        recover(self._database, self._clock)
 
     def _publish(self) -> None:
         moved = self._desk.take_progress()
         if not moved:
             return
         with self._database.transaction() as session:
-            for assignment in moved:
-                announce(
-                    session, assignment.generation_id, "step", step=assignment.steps_done, steps=assignment.steps_in_all
-                )
+            queue.note_progress(
+                session,
+                [Progress(lease=one.lease, step=one.steps_done, steps=one.steps_in_all) for one in moved],
+            )
+            for one in moved:
+                announce(session, one.generation_id, "step", step=one.steps_done, steps=one.steps_in_all)

@@ -11,7 +11,6 @@ from sqlalchemy.exc import OperationalError
 
 from easel.artifacts.blobs import BlobStore
 from easel.artifacts.encode import encode_png, infotext
-from easel.artifacts.links import LinkSigner
 from easel.artifacts.store import StoredPicture, describe_picture, picture_key
 from easel.db.session import Database
 from easel.generations.finish import fail, finish
@@ -34,7 +33,6 @@ class Delivery:
     database: Database
     clock: Clock
     blobs: BlobStore
-    links: LinkSigner
 
     def deliver(self, assignment: Assignment) -> None:
         """The bytes go first: a record never points at nothing. Written twice, they are the same bytes."""
@@ -61,7 +59,7 @@ class Delivery:
 
     def _finish(self, assignment: Assignment, pictures: list[StoredPicture]) -> None:
         with self.database.transaction() as session:
-            finish(session, self.clock, assignment.lease, pictures, links=self.links, notes=assignment.notes)
+            finish(session, self.clock, assignment.lease, pictures, notes=assignment.notes)
 
     def _store_all(self, assignment: Assignment) -> list[StoredPicture]:
         return [self._store(assignment, index) for index in sorted(assignment.images)]

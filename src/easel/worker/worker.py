@@ -9,14 +9,12 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from easel.artifacts.blobs import BlobStore
-from easel.artifacts.links import LinkSigner
 from easel.db.session import Database
 from easel.domain.errors import DomainError
 from easel.engine.engine import Engine
 from easel.engine.events import Event, Failed, Finished, Progress
 from easel.generations.cancel import confirm_cancelled
 from easel.generations.recover import hand_back
-from easel.jobs import workers
 from easel.jobs.queue import LeaseLost
 from easel.kit.clock import Clock
 from easel.worker.assignment import Assignment, lease_and_index
@@ -40,7 +38,6 @@ class Worker:
         database: Database,
         clock: Clock,
         blobs: BlobStore,
-        links: LinkSigner,
         lease: timedelta,
         capacity: int,
         device: str,
@@ -55,7 +52,7 @@ class Worker:
         self._engine = engine
         self._database = database
         self._clock = clock
-        self._delivery = Delivery(database, clock, blobs, links)
+        self._delivery = Delivery(database, clock, blobs)
         self._desk = Desk(capacity, resident)
         self._clerk = Clerk(worker_id, database=database, clock=clock, lease=lease, device=device, desk=self._desk)
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="deliver")
@@ -143,7 +140,6 @@ class Worker:
         try:
             with self._database.transaction() as session:
                 hand_back(session, self._clock, self._worker_id)
-                workers.mark_stopped(session, self._worker_id, self._clock.now())
         except DBAPIError:
             log.warning("database is away; the leases run out", worker=self._worker_id)
         log.info("worker stopped", worker=self._worker_id)

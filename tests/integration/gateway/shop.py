@@ -39,10 +39,10 @@ class Shop:
 
     def draw(self, *, error: str | None = None) -> int:
         """Claim the next job and end it, as a worker does; answers the generation's id."""
-        now, database = self.clock.now(), self.services.database
+        database = self.services.database
         with database.transaction() as session:
             [job] = queue.claim(
-                session, "hand", kind=GENERATE, resident=[], limit=1, idle=True, lease=timedelta(minutes=1), now=now
+                session, self.clock, "hand", kind=GENERATE, resident=[], limit=1, idle=True, lease=timedelta(minutes=1)
             )
             generation = generation_of(session, job)
         lease = Lease(job.id, "hand", job.attempts)
@@ -59,7 +59,7 @@ class Shop:
                 describe_picture(PNG, index=index, key=key, width=128, height=128, seed=index)
                 for index, key in enumerate(keys)
             ]
-            finish(session, self.clock, lease, pictures, links=self.services.links)
+            finish(session, self.clock, lease, pictures)
         return generation.id
 
     def cancel(self, generation_id: int) -> None:

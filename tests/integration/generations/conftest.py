@@ -6,7 +6,6 @@ import pytest
 
 from easel.accounts.queries import create_account
 from easel.accounts.tables import Account
-from easel.artifacts.links import LinkSigner
 from easel.billing import ledger
 from easel.catalogue.seed import seed_catalogue
 from easel.db.session import Database
@@ -17,11 +16,6 @@ from easel.generations.tables import Generation
 from easel.kit.clock import SettableClock
 
 DRAFT = GenerationDraft(model_id="easel-starter", prompt="a red star")
-
-
-@pytest.fixture
-def links() -> LinkSigner:
-    return LinkSigner("secret")
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from sqlalchemy.exc import DBAPIError
 
 from easel.accounts.queries import create_account, set_plan
 from easel.accounts.tables import Account
-from easel.artifacts.links import LinkSigner
 from easel.artifacts.store import StoredPicture, artifacts_of, picture_key
 from easel.billing import ledger
 from easel.billing.audit import audit
@@ -77,9 +76,7 @@ def money(database: Database, account: Account) -> tuple[int, int]:
 
 def claim_one(database: Database, clock: SettableClock, worker: str = "w") -> Lease:
     with database.transaction() as session:
-        [job] = queue.claim(
-            session, worker, kind="generate", resident=(), limit=1, idle=True, lease=LEASE, now=clock.now()
-        )
+        [job] = queue.claim(session, clock, worker, kind="generate", resident=(), limit=1, idle=True, lease=LEASE)
         return Lease(job.id, worker, job.attempts)
 
 
@@ -89,7 +86,7 @@ def view(database: Database, clock: SettableClock, generation: Generation) -> Ge
 
 
 def test_submit_holds_and_delivery_captures(
-    database: Database, clock: SettableClock, account: Account, links: LinkSigner, order: Callable[..., Generation]
+    database: Database, clock: SettableClock, account: Account, order: Callable[..., Generation]
 ) -> None:
     generation = order(samples=2)
     assert money(database, account) == (START - 2 * PRICE, 2 * PRICE)
@@ -97,7 +94,7 @@ def test_submit_holds_and_delivery_captures(
     lease = claim_one(database, clock)
     clock.advance(timedelta(seconds=3))
     with database.transaction() as session:
-        finish(session, clock, lease, pictures_of(generation), links=links, notes=["a note"])
+        finish(session, clock, lease, pictures_of(generation), notes=["a note"])
     seen = view(database, clock, generation)
     assert (seen.state, seen.cost, seen.seconds, seen.notes) == (JobState.DONE, 2 * PRICE, 3.0, ["a note"])
     assert money(database, account) == (START - 2 * PRICE, 0)
@@ -117,21 +114,21 @@ def test_a_failure_costs_nothing(
 
 
 def test_delivering_twice_pays_once(
-    database: Database, clock: SettableClock, account: Account, links: LinkSigner, order: Callable[..., Generation]
+    database: Database, clock: SettableClock, account: Account, order: Callable[..., Generation]
 ) -> None:
     generation = order()
     lease = claim_one(database, clock)
     for attempt in range(2):
         try:
             with database.transaction() as session:
-                finish(session, clock, lease, pictures_of(generation), links=links)
+                finish(session, clock, lease, pictures_of(generation))
         except LeaseLost:
             assert attempt == 1
     assert money(database, account) == (START - PRICE, 0)
 
 
 def test_a_worker_that_lost_its_lease_delivers_nothing(
-    database: Database, clock: SettableClock, account: Account, links: LinkSigner, order: Callable[..., Generation]
+    database: Database, clock: SettableClock, account: Account, order: Callable[..., Generation]
 ) -> None:
     generation = order()
     slow = claim_one(database, clock, "slow")
@@ -140,9 +137,9 @@ def test_a_worker_that_lost_its_lease_delivers_nothing(
         assert recover_expired(session, clock) == 1
     quick = claim_one(database, clock, "quick")
     with database.transaction() as session:
-        finish(session, clock, quick, pictures_of(generation), links=links)
+        finish(session, clock, quick, pictures_of(generation))
     with pytest.raises(LeaseLost), database.transaction() as session:
-        finish(session, clock, slow, pictures_of(generation), links=links)
+        finish(session, clock, slow, pictures_of(generation))
     assert money(database, account) == (START - PRICE, 0)
 
 
@@ -189,7 +186,7 @@ def test_cancelling_a_running_generation_asks_its_worker(
     lease = claim_one(database, clock)
     with database.transaction() as session:
         cancel(session, clock, account.id, generation.id)
-        assert queue.renew(session, [lease], lease=LEASE, now=clock.now()) == {lease: True}
+        assert queue.renew(session, clock, [lease], lease=LEASE) == {lease: True}
     assert view(database, clock, generation).state is JobState.RUNNING
     with database.transaction() as session:
         confirm_cancelled(session, clock, lease)
@@ -209,7 +206,7 @@ def test_a_cancelled_job_of_a_dead_worker_is_not_drawn_again(
 
 
 def test_cancel_and_delivery_at_the_same_moment_end_in_one_of_the_two(
-    database: Database, clock: SettableClock, account: Account, links: LinkSigner, order: Callable[..., Generation]
+    database: Database, clock: SettableClock, account: Account, order: Callable[..., Generation]
 ) -> None:
     for _ in range(10):
         generation = order()
@@ -221,7 +218,7 @@ def test_cancel_and_delivery_at_the_same_moment_end_in_one_of_the_two(
         ) -> None:
             gate.wait()
             with database.transaction() as session:
-                finish(session, clock, lease, pictures_of(generation), links=links)
+                finish(session, clock, lease, pictures_of(generation))
 
         thread = threading.Thread(target=deliver)
         thread.start()
@@ -288,7 +285,7 @@ def test_the_queue_limit_holds_against_submits_at_the_same_moment(
 
 
 def test_the_free_plan_draws_its_pictures_of_the_day_and_no_more(
-    database: Database, clock: SettableClock, account: Account, links: LinkSigner, order: Callable[..., Generation]
+    database: Database, clock: SettableClock, account: Account, order: Callable[..., Generation]
 ) -> None:
     with database.transaction() as session:
         account = set_plan(session, account.id, "free")
@@ -299,7 +296,7 @@ def test_the_free_plan_draws_its_pictures_of_the_day_and_no_more(
             generation = submit(session, clock, account, draft, base_url="")
         lease = claim_one(database, clock)
         with database.transaction() as session:
-            finish(session, clock, lease, pictures_of(generation), links=links)
+            finish(session, clock, lease, pictures_of(generation))
 
     for _ in range(5):
         draw()
@@ -311,14 +308,14 @@ def test_the_free_plan_draws_its_pictures_of_the_day_and_no_more(
 
 
 def test_premium_costs_nothing_and_is_written_down_all_the_same(
-    database: Database, clock: SettableClock, account: Account, links: LinkSigner
+    database: Database, clock: SettableClock, account: Account
 ) -> None:
     with database.transaction() as session:
         account = set_plan(session, account.id, "premium")
         generation = submit(session, clock, account, DRAFT, base_url="")
     lease = claim_one(database, clock)
     with database.transaction() as session:
-        finish(session, clock, lease, pictures_of(generation), links=links)
+        finish(session, clock, lease, pictures_of(generation))
     assert view(database, clock, generation).cost == 0
     assert money(database, account) == (START, 0)
 

@@ -81,14 +81,7 @@ def test_waiting_pictures_are_cancelled_and_drawn_ones_stopped(
         order(samples=2)
     with database.transaction() as session:
         [job] = queue.claim(
-            session,
-            "w",
-            kind=GENERATE,
-            resident=[],
-            limit=1,
-            idle=True,
-            lease=timedelta(minutes=1),
-            now=clock.now(),
+            session, clock, "w", kind=GENERATE, resident=[], limit=1, idle=True, lease=timedelta(minutes=1)
         )
     close(database, clock, owner, account)
     with database.transaction() as session:

@@ -30,12 +30,12 @@ def add(
 ) -> int:
     return queue.enqueue(
         session,
+        clock,
         kind="generate",
         subject_id=subject,
         account_id=account_id,
         model_id=model,
         priority=priority,
-        now=clock.now(),
     ).id
 
 
@@ -46,16 +46,18 @@ def claim(
     limit: int = 1,
     resident: tuple[str, ...] = (),
     idle: bool = True,
+    by_age: int = 0,
 ) -> list[int]:
     jobs = queue.claim(
         session,
+        clock,
         worker,
         kind="generate",
         resident=resident,
         limit=limit,
         idle=idle,
         lease=LEASE,
-        now=clock.now(),
+        by_age=by_age,
     )
     return [job.subject_id for job in jobs]
 
@@ -82,7 +84,7 @@ def test_nobody_starves_for_a_cold_model(session: Session, clock: SettableClock,
     add(session, clock, account_id, 1, model="cold")
     clock.advance(queue.PATIENCE + timedelta(seconds=1))
     add(session, clock, account_id, 2, model="warm")
-    assert claim(session, clock, limit=1, resident=("warm",)) == [1]
+    assert claim(session, clock, limit=1, resident=("warm",), by_age=1) == [1]
 
 
 def test_a_job_that_was_lost_with_a_worker_is_drawn_alone(
@@ -92,22 +94,14 @@ def test_a_job_that_was_lost_with_a_worker_is_drawn_alone(
         add(session, clock, account_id, subject)
     claim(session, clock, limit=1)
     [lost] = queue.lock_jobs_of(session, "w")
-    queue.requeue(session, lost, available_at=clock.now())
+    queue.requeue(session, clock, lost, suspect=True)
     assert claim(session, clock, limit=3, idle=False) == []
     assert claim(session, clock, limit=3, idle=True) == [1]
     assert claim(session, clock, limit=3, idle=False) == [2, 3]
 
 
 def test_a_worker_takes_only_its_own_kind_of_job(session: Session, clock: SettableClock, account_id: int) -> None:
-    queue.enqueue(
-        session,
-        kind="train_lora",
-        subject_id=1,
-        account_id=account_id,
-        model_id="m",
-        priority=9,
-        now=clock.now(),
-    )
+    queue.enqueue(session, clock, kind="train_lora", subject_id=1, account_id=account_id, model_id="m", priority=9)
     assert claim(session, clock) == []
 
 
@@ -115,7 +109,7 @@ def test_what_is_not_due_is_not_claimed(session: Session, clock: SettableClock, 
     add(session, clock, account_id, 1)
     claim(session, clock)
     job = queue.lock_jobs_of(session, "w")[0]
-    queue.requeue(session, job, available_at=clock.now() + timedelta(seconds=5))
+    queue.requeue(session, clock, job, suspect=False, after=timedelta(seconds=5))
     assert claim(session, clock) == []
     clock.advance(timedelta(seconds=5))
     assert claim(session, clock) == [1]
@@ -151,16 +145,16 @@ def test_only_the_leases_holder_may_end_the_job(session: Session, clock: Settabl
     job_id = add(session, clock, account_id, 1)
     claim(session, clock, worker="first")
     clock.advance(LEASE + timedelta(seconds=1))
-    [job] = queue.lock_expired(session, clock.now())
-    queue.requeue(session, job, available_at=clock.now())
+    [job] = queue.lock_expired(session, clock)
+    queue.requeue(session, clock, job, suspect=True)
     claim(session, clock, worker="second")
     with pytest.raises(LeaseLost):
-        queue.close(session, Lease(job_id, "first", 1), JobState.DONE, clock.now())
+        queue.close(session, clock, Lease(job_id, "first", 1), JobState.DONE)
     with pytest.raises(LeaseLost):
-        queue.close(session, Lease(job_id, "second", 1), JobState.DONE, clock.now())
-    queue.close(session, Lease(job_id, "second", 2), JobState.DONE, clock.now())
+        queue.close(session, clock, Lease(job_id, "second", 1), JobState.DONE)
+    queue.close(session, clock, Lease(job_id, "second", 2), JobState.DONE)
     with pytest.raises(LeaseLost):
-        queue.close(session, Lease(job_id, "second", 2), JobState.DONE, clock.now())
+        queue.close(session, clock, Lease(job_id, "second", 2), JobState.DONE)
 
 
 def test_renewing_keeps_a_lease_alive_and_tells_what_is_lost(
@@ -170,12 +164,12 @@ def test_renewing_keeps_a_lease_alive_and_tells_what_is_lost(
     claim(session, clock)
     clock.advance(LEASE * 0.9)
     held, stale, another = Lease(job_id, "w", 1), Lease(job_id, "w", 0), Lease(job_id, "another", 1)
-    assert queue.renew(session, [held], lease=LEASE, now=clock.now()) == {held: False}
+    assert queue.renew(session, clock, [held], lease=LEASE) == {held: False}
     clock.advance(LEASE * 0.9)
-    assert queue.lock_expired(session, clock.now()) == []
-    assert queue.renew(session, [stale, another], lease=LEASE, now=clock.now()) == {}
+    assert queue.lock_expired(session, clock) == []
+    assert queue.renew(session, clock, [stale, another], lease=LEASE) == {}
     queue.request_cancel(session, queue.lock(session, job_id))
-    assert queue.renew(session, [held], lease=LEASE, now=clock.now()) == {held: True}
+    assert queue.renew(session, clock, [held], lease=LEASE) == {held: True}
 
 
 def test_a_job_nobody_renews_expires_though_its_worker_lives(
@@ -184,9 +178,9 @@ def test_a_job_nobody_renews_expires_though_its_worker_lives(
     kept, dropped = add(session, clock, account_id, 1), add(session, clock, account_id, 2)
     claim(session, clock, limit=2)
     clock.advance(LEASE * 0.9)
-    queue.renew(session, [Lease(kept, "w", 1)], lease=LEASE, now=clock.now())
+    queue.renew(session, clock, [Lease(kept, "w", 1)], lease=LEASE)
     clock.advance(LEASE * 0.9)
-    assert [job.id for job in queue.lock_expired(session, clock.now())] == [dropped]
+    assert [job.id for job in queue.lock_expired(session, clock)] == [dropped]
 
 
 @pytest.mark.parametrize("final", [JobState.DONE, JobState.FAILED, JobState.CANCELLED])
@@ -196,7 +190,7 @@ def test_the_database_refuses_to_run_a_finished_job_again(
     with database.transaction() as session:
         job_id = add(session, clock, account_id, 1)
         claim(session, clock)
-        queue.close(session, Lease(job_id, "w", 1), final, clock.now())
+        queue.close(session, clock, Lease(job_id, "w", 1), final)
     with pytest.raises(DBAPIError, match=f"cannot go from {final}"), database.transaction() as session:
         session.execute(text("UPDATE jobs SET state = 'queued', lease_until = NULL"))
 
@@ -204,7 +198,7 @@ def test_the_database_refuses_to_run_a_finished_job_again(
 def test_every_move_leaves_an_event(session: Session, clock: SettableClock, account_id: int) -> None:
     job_id = add(session, clock, account_id, 1)
     claim(session, clock)
-    queue.close(session, Lease(job_id, "w", 1), JobState.DONE, clock.now())
+    queue.close(session, clock, Lease(job_id, "w", 1), JobState.DONE)
     events = session.scalars(select(JobEvent).filter_by(job_id=job_id).order_by(JobEvent.id))
     assert [(event.from_state, event.to_state, event.worker_id) for event in events] == [
         (None, "queued", None),
@@ -217,5 +211,8 @@ def test_queue_position_counts_those_before(session: Session, clock: SettableClo
     ids = [
         add(session, clock, account_id, subject, priority=priority) for subject, priority in ((1, 0), (2, 0), (3, 9))
     ]
-    jobs = {job.id: job for job in session.scalars(select(Job))}
-    assert [queue.queue_position(session, jobs[job_id]) for job_id in ids] == [1, 2, 0]
+    positions = {id: position for id, position in session.execute(select(Job.id, queue.POSITION))}
+    assert [positions[job_id] for job_id in ids] == [1, 2, 0]
+    claim(session, clock)
+    positions = {id: position for id, position in session.execute(select(Job.id, queue.POSITION))}
+    assert [positions[job_id] for job_id in ids] == [0, 1, None]

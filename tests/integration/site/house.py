@@ -62,9 +62,8 @@ class House:
     def start(self) -> Lease:
         """Claim the next job, as a worker does."""
         with self.services.database.transaction() as session:
-            now = self.clock.now()
             [job] = queue.claim(
-                session, "hand", kind=GENERATE, resident=[], limit=1, idle=True, lease=timedelta(minutes=1), now=now
+                session, self.clock, "hand", kind=GENERATE, resident=[], limit=1, idle=True, lease=timedelta(minutes=1)
             )
             announce(session, job.subject_id, "started")
         return Lease(job.id, "hand", job.attempts)
@@ -82,7 +81,7 @@ class House:
                 key = picture_key(generation.uuid, index)
                 self.services.blobs.put(key, PNG)
                 pictures.append(describe_picture(PNG, index=index, key=key, width=128, height=128, seed=index))
-            finish(session, self.clock, lease, pictures, links=self.services.links)
+            finish(session, self.clock, lease, pictures)
 
     def fail(self, lease: Lease, sentence: str) -> None:
         with self.services.database.transaction() as session:

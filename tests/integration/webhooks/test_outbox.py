@@ -1,5 +1,6 @@
 """What is written into the outbox, and who may take it out."""
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -13,7 +14,7 @@ from easel.accounts.queries import create_account
 from easel.db.session import Database
 from easel.domain.errors import InvalidRequest
 from easel.kit.clock import SettableClock
-from easel.webhooks.outbox import LEASE, claim_due, enqueue, mark_delivered, mark_failed
+from easel.webhooks.outbox import LEASE, Outcome, claim_due, enqueue, mark_delivered, mark_failed
 from easel.webhooks.tables import WebhookDelivery
 
 URL = "https://example.org/hook"
@@ -32,7 +33,7 @@ class TestEnqueue:
         id = event({"id": 7, "track_id": "a", "deep": {"list": [1, None, "é"]}})
         (claimed,) = claim_due(session, clock, limit=10)
         assert (claimed.id, claimed.url, claimed.attempts) == (id, URL, 1)
-        assert claimed.body == {"id": 7, "track_id": "a", "deep": {"list": [1, None, "é"]}}
+        assert json.loads(claimed.body or "") == {"id": 7, "track_id": "a", "deep": {"list": [1, None, "é"]}}
 
     @pytest.mark.parametrize(
         "url", ["", "nonsense", "ftp://example.org", "https://user:secret@example.org/", "https://e.org/" + "a" * 3000]
@@ -97,7 +98,7 @@ class TestMark:
     def test_what_was_delivered_is_done(self, session: Session, clock: SettableClock, event: Enqueue) -> None:
         event()
         (claimed,) = claim_due(session, clock, limit=1)
-        mark_delivered(session, clock, claimed, 204)
+        mark_delivered(session, clock, claimed, Outcome(204, None))
         clock.advance(timedelta(days=30))
         assert claim_due(session, clock, limit=1) == []
 
@@ -105,7 +106,7 @@ class TestMark:
         event()
         (claimed,) = claim_due(session, clock, limit=1)
         retry_at = clock.now() + timedelta(minutes=5)
-        mark_failed(session, clock, claimed, status=500, error="the receiver answered 500", retry_at=retry_at)
+        mark_failed(session, clock, claimed, Outcome(500, "the receiver answered 500"), retry_at=retry_at)
         session.refresh(claimed)
         assert (claimed.last_status, claimed.last_error) == (500, "the receiver answered 500")
         clock.advance(timedelta(minutes=5) - timedelta(seconds=1))
@@ -116,7 +117,7 @@ class TestMark:
     def test_what_was_given_up_never_comes_again(self, session: Session, clock: SettableClock, event: Enqueue) -> None:
         event()
         (claimed,) = claim_due(session, clock, limit=1)
-        mark_failed(session, clock, claimed, status=410, error="gone", retry_at=None)
+        mark_failed(session, clock, claimed, Outcome(410, "gone"), retry_at=None)
         clock.advance(timedelta(days=30))
         assert claim_due(session, clock, limit=1) == []
         assert session.scalar(select(func.count()).where(WebhookDelivery.gave_up_at.is_not(None))) == 1
@@ -132,9 +133,9 @@ class TestMark:
         clock.advance(LEASE)
         with database.transaction() as session:
             (quick,) = claim_due(session, clock, limit=1)
-            mark_delivered(session, clock, quick, 200)
+            mark_delivered(session, clock, quick, Outcome(200, None))
         with database.transaction() as session:
-            mark_failed(session, clock, slow, status=None, error="timeout", retry_at=None)
+            mark_failed(session, clock, slow, Outcome(None, "timeout"), retry_at=None)
         with database.transaction() as session:
             stored = session.get_one(WebhookDelivery, quick.id)
             assert (stored.last_status, stored.gave_up_at) == (200, None)

@@ -14,7 +14,6 @@ from PIL import Image
 from easel.accounts.queries import create_account
 from easel.accounts.tables import Account
 from easel.artifacts.blobs import BlobStore
-from easel.artifacts.links import LinkSigner
 from easel.catalogue.seed import seed_catalogue
 from easel.db.session import Database
 from easel.domain.request import GenerationDraft
@@ -64,7 +63,6 @@ def working(
         database=database,
         clock=CLOCK,
         blobs=blobs,
-        links=LinkSigner("secret"),
         lease=lease,
         capacity=4,
         device="fake",
@@ -171,13 +169,13 @@ def test_a_silent_workers_job_is_drawn_by_another(
     with database.transaction() as session:  # a worker that claims and is never heard of again
         queue.claim(
             session,
+            CLOCK,
             "gone",
             kind="generate",
             resident=(),
             limit=1,
             idle=True,
             lease=timedelta(seconds=1),
-            now=CLOCK.now(),
         )
     with working(database, blobs, FakeRunner(), lease=timedelta(seconds=1.5)):
         view = wait_for(database, account, generation, final)
@@ -209,7 +207,6 @@ def test_a_clerk_that_breaks_ends_its_worker(database: Database, account: Accoun
         database=database,
         clock=CLOCK,
         blobs=BlobStore("memory:///"),
-        links=LinkSigner("secret"),
         lease=timedelta(seconds=30),
         capacity=4,
         device="fake",

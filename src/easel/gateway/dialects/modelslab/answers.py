@@ -1,7 +1,6 @@
 """From a generation, or a refusal, to what is answered about it."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Final
 
 from easel.artifacts.links import LinkSigner
@@ -17,19 +16,20 @@ from easel.gateway.dialects.modelslab.shapes import (
     Processing,
     StillProcessing,
     Success,
+    Told,
     WalletBalance,
 )
 from easel.gateway.errors import Refusal
 from easel.gateway.files import AS_TEXT
+from easel.generations.expire import TEMPORARY
 from easel.generations.queries import GenerationView
 from easel.jobs.states import JobState
-
-TEMPORARY: Final = timedelta(hours=24)
 
 TIP_DONE: Final = "Send the seed from meta again and you get this very picture again."
 TIP_WAIT: Final = "Pictures are drawn in the order they were asked for; fetch_result says when this one is there."
 TIP_UNKNOWN: Final = "Check the id, and that the key belongs to the account that made the request."
 TIP_CANCELLED: Final = "The request was cancelled; nothing was charged."
+TIP_EXPIRED: Final = "Send the request again with the seed that its answer gave, and you get the very same picture."
 TIP_FAILED: Final = "Nothing was charged."
 
 HINTS: Final = (
@@ -111,9 +111,26 @@ def processing(view: GenerationView, links: Links, *, realtime: bool = False) ->
 
 
 def fetched(view: GenerationView, links: Links) -> Fetched | StillProcessing | Failed:
+    if view.expired:
+        return _failed("These pictures were deleted: results are kept here for a time only.", TIP_EXPIRED)
     if view.state is JobState.DONE:
         return _fetched_pictures(view, links)
     return failed(view) if view.is_final else _still_processing(view, links)
+
+
+def told(view: GenerationView, links: Links) -> Told:
+    """What a webhook says at the end of a request."""
+    if view.state is JobState.DONE:
+        return {
+            "status": "success",
+            "id": view.id,
+            "output": links.pictures(view),
+            "generationTime": round(view.seconds or 0.0, 2),
+            "track_id": view.track_id,
+            "meta": meta(view),
+        }
+    message = "Cancelled on request." if view.state is JobState.CANCELLED else view.error or "Failed, Try Again"
+    return {"status": "failed", "id": view.id, "message": message, "track_id": view.track_id}
 
 
 def _fetched_pictures(view: GenerationView, links: Links) -> Fetched:

@@ -22,6 +22,7 @@ from easel.gateway.dialects.modelslab.schemas import Fetch
 from easel.gateway.dialects.modelslab.shapes import ListedModel, WalletBalance
 from easel.gateway.dialects.modelslab.text2img import Reading, place
 from easel.gateway.errors import Refusal
+from easel.gateway.idempotency import terms_of
 from easel.gateway.incoming import read_incoming
 from easel.gateway.services import Services
 from easel.gateway.waiting import wait_until_finished
@@ -84,12 +85,13 @@ def answer_error(request: Request, refusal: Refusal) -> Response:
 def _text2img(services: Services, family: Family) -> Handler:
     async def text2img(request: Request) -> Response:
         incoming, base_url = await read_incoming(request), _base_url(services, request)
+        terms = terms_of(services, request, incoming)
 
         def order(session: Session, account: Account) -> GenerationView:
             reading = Reading.of(incoming.fields, services.default_model, chooses_model=family.chooses_model)
             if reading.asked.webhook and not services.allow_private_urls:
                 check_is_public(reading.asked.webhook)
-            return place(session, services.clock, account, reading, base_url)
+            return place(session, services.clock, account, reading, base_url, terms)
 
         view = await as_account(services, key_of(request, incoming), Scope.GENERATE, order)
         if not view.details["instant_response"]:

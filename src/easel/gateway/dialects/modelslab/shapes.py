@@ -4,7 +4,7 @@
 done is empty: clients take a filled one for the end.
 """
 
-from typing import Any, Literal, NotRequired
+from typing import Any, Literal, NotRequired, TypeAlias
 
 from typing_extensions import TypedDict  # pydantic cannot describe typing.TypedDict before Python 3.12
 
@@ -70,6 +70,26 @@ class Failed(TypedDict):
     messege: str
     output: str
     tip: str
+
+
+class ToldOfPictures(TypedDict):
+    status: Literal["success"]
+    id: int
+    output: list[str]
+    generationTime: float
+    track_id: str | int | None
+    meta: dict[str, Any]
+
+
+class ToldOfFailure(TypedDict):
+    status: Literal["failed"]
+    id: int
+    message: str
+    track_id: str | int | None
+
+
+Told: TypeAlias = ToldOfPictures | ToldOfFailure
+"""The body of a webhook."""
 
 
 class Error(TypedDict):

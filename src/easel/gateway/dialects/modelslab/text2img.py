@@ -13,6 +13,7 @@ from easel.gateway.dialects.modelslab import unserved
 from easel.gateway.dialects.modelslab.schedulers import choose, is_known, is_stochastic
 from easel.gateway.dialects.modelslab.schemas import Text2Img
 from easel.gateway.dialects.modelslab.unserved import Unserved
+from easel.gateway.idempotency import Terms
 from easel.gateway.incoming import Fields
 from easel.generations.queries import GenerationView, get_view
 from easel.generations.submit import submit
@@ -32,6 +33,7 @@ class Reading:
     def details(self) -> dict[str, Any]:
         """What the answers need to know again when the pictures are fetched."""
         return {
+            "dialect": "modelslab",
             "base64": self.asked.base64,
             "instant_response": self.asked.instant_response,
             "warnings": self.warnings,
@@ -61,7 +63,9 @@ class Reading:
         return cls(asked, further, draft, [chosen.warning, *warnings] if chosen.warning else warnings)
 
 
-def place(session: Session, clock: Clock, account: Account, reading: Reading, base_url: str) -> GenerationView:
+def place(
+    session: Session, clock: Clock, account: Account, reading: Reading, base_url: str, terms: Terms
+) -> GenerationView:
     """The order, written and seen. Raises what `submit` raises."""
     unserved.refuse_what_changes_the_picture(session, reading.unserved)
     generation = submit(
@@ -74,6 +78,8 @@ def place(session: Session, clock: Clock, account: Account, reading: Reading, ba
         track_id=reading.asked.track_id,
         temporary=reading.asked.temp,
         details=reading.details,
+        idempotency=terms.idempotency,
+        max_wait=terms.max_wait,
     )
     return get_view(session, clock, account.id, generation.id)
 

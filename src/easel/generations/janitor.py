@@ -1,0 +1,73 @@
+"""What must be done from time to time, by any process and as often as it likes, so that nothing is left lying about.
+
+Jobs of silent workers go back to the queue, requests that nobody waits for any longer end, results are kept as long as
+the installation says, and what has served its purpose is deleted.
+"""
+
+import threading
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Final
+
+import structlog
+from obstore.exceptions import BaseError
+
+from easel.artifacts.blobs import BlobStore
+from easel.db.session import DATABASE_IS_DOWN, Database
+from easel.generations.expire import Keep, expire_results
+from easel.generations.idempotency import forget_old
+from easel.generations.recover import give_up_overdue, recover_expired
+from easel.kit.clock import Clock
+
+log = structlog.get_logger()
+
+LOOK_SECONDS: Final = 5.0
+CLEAN_SECONDS: Final = 300.0
+
+STORE_IS_AWAY: Final = (OSError, BaseError)
+
+
+def recover(database: Database, clock: Clock) -> None:
+    """Give lost jobs to others and end overdue ones, each kind in a transaction of its own."""
+    with database.transaction() as session:
+        recovered = recover_expired(session, clock)
+    with database.transaction() as session:
+        overdue = give_up_overdue(session, clock)
+    if recovered or overdue:
+        log.warning("jobs recovered", leases_ran_out=recovered, waited_too_long=overdue)
+
+
+def clean(database: Database, clock: Clock, blobs: BlobStore, keep: Keep) -> None:
+    """Delete what is kept no longer."""
+    expired = expire_results(database, clock, blobs, keep)
+    with database.transaction() as session:
+        forget_old(session, clock)
+    if expired:
+        log.info("results expired", pictures=expired)
+
+
+@contextmanager
+def janitor(database: Database, clock: Clock, blobs: BlobStore, keep: Keep) -> Generator[None]:
+    """Do all of it in a thread for as long as the block runs. Any number of processes may do so at a time."""
+    stopping = threading.Event()
+
+    def run() -> None:
+        clean_at = time.monotonic()
+        while not stopping.is_set():
+            try:
+                recover(database, clock)
+                if time.monotonic() >= clean_at:
+                    clean(database, clock, blobs, keep)
+                    clean_at = time.monotonic() + CLEAN_SECONDS
+            except (*DATABASE_IS_DOWN, *STORE_IS_AWAY) as error:
+                log.warning("cleaning waits", error=type(error).__name__)
+            stopping.wait(LOOK_SECONDS)
+
+    thread = threading.Thread(target=run, name="janitor", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join()
