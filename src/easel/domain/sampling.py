@@ -32,3 +32,9 @@ class Spacing(StrEnum):
     EXPONENTIAL = "exponential"
     BETA = "beta"
     SGM_UNIFORM = "sgm_uniform"
+
+
+def steps_taken(steps: int, strength: float) -> int:
+    """How many of `steps` a run from a picture takes: their last part, rounded down as the field does, at least one."""
+    # 0.29 * 100 is a hair under 29.
+    return max(1, int(steps * strength + 1e-9))

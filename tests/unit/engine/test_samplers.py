@@ -132,6 +132,70 @@ def assert_follows(
             assert float((mine - other).abs().max()) <= tolerance * scale, f"{count} steps, at call {call}"
 
 
+@pytest.mark.parametrize("spacing", [Spacing.MODEL, Spacing.KARRAS])
+@pytest.mark.parametrize("strength", [0.29, 0.5, 0.75])
+@pytest.mark.parametrize("sampler", [sampler for sampler in REFERENCES if sampler is not Sampler.LMS])
+def test_a_run_from_a_picture_is_the_last_part_of_diffusers(sampler: Sampler, strength: float, spacing: Spacing) -> None:
+    """Noise added, coefficients and draws. diffusers' LMS takes the weights of slopes that it has not seen."""
+    if spacing is not Spacing.MODEL and sampler not in SPACEABLE:
+        pytest.skip("diffusers has no such switch")
+    config = {**STABLE_DIFFUSION, "prediction_type": "v_prediction", "timestep_spacing": "leading"}
+    scheduler = REFERENCES[sampler](**config, **({SPACED[spacing]: True} if spacing in SPACED else {}))
+    schedule = NoiseSchedule.from_config(config)
+    for count in (3, 12, 25):
+        planned = plan(schedule, sampler, spacing, count, strength)
+        assert planned.taken == max(1, int(count * strength + 1e-9))
+        scheduler.set_timesteps(count)
+        begin = (count - planned.taken) * getattr(scheduler, "order", 1)
+        answers = torch.randn((len(planned.steps), *SHAPE), generator=torch.Generator().manual_seed(7))
+        picture, noise = torch.randn((2, *SHAPE), generator=torch.Generator().manual_seed(5))
+        if hasattr(scheduler, "set_begin_index"):
+            scheduler.set_begin_index(begin)
+        timesteps = scheduler.timesteps[begin:]
+        if sampler is Sampler.PNDM:
+            # Its second timestep is there twice, and to begin beyond it is to miss the step that is taken again.
+            once = [*scheduler.timesteps[:1], *scheduler.timesteps[2:]][begin:]
+            timesteps = torch.stack([*once[:2], *once[1:]])
+        latents = scheduler.add_noise(picture[None], noise[None], timesteps[:1])
+        start = planned.begins.alpha * picture + planned.begins.sigma * noise
+        found = ours(planned.steps, planned.history, start, answers, torch.Generator().manual_seed(3))
+        draws = torch.Generator().manual_seed(3)
+        random = {"generator": draws} if "generator" in inspect.signature(scheduler.step).parameters else {}
+        for call, (timestep, answer) in enumerate(zip(timesteps, answers, strict=True)):
+            expected = scheduler.scale_model_input(latents, timestep)[0]
+            scale = max(1.0, float(expected.abs().max()))
+            assert float((found[call] - expected).abs().max()) <= TOLERANCE * scale, f"{count} steps, at call {call}"
+            latents = scheduler.step(answer[None], timestep, latents, return_dict=False, **random)[0]
+        assert float((found[-1] - latents[0]).abs().max()) <= TOLERANCE * max(1.0, float(latents.abs().max()))
+
+
+@pytest.mark.parametrize("sampler", list(Sampler))
+@pytest.mark.parametrize("spacing", list(Spacing))
+def test_the_last_part_of_a_plan_stands_where_the_whole_one_does(sampler: Sampler, spacing: Spacing) -> None:
+    """Where each step is called and where it lands are the whole run's; what it remembers begins anew."""
+    schedule = NoiseSchedule.from_config(STABLE_DIFFUSION)
+    whole = plan(schedule, sampler, spacing, 10)
+    last = plan(schedule, sampler, spacing, 10, 0.4)
+    assert last.taken == 4
+    if sampler is not Sampler.PNDM:  # which calls its own second step twice
+        tail = whole.steps[-len(last.steps) :]
+        assert [step.timestep for step in last.steps] == [step.timestep for step in tail]
+        assert [step.lands for step in last.steps] == [step.lands for step in tail]
+    assert len(last.steps[0].predictions) - last.steps[0].predictions.count(0.0) == 1
+    for planned in (whole, last):
+        assert planned.begins.alpha**2 + planned.begins.sigma**2 == pytest.approx(1)
+        assert planned.steps[-1].lands.sigma < 0.06
+
+
+def test_a_strength_of_less_than_a_step_takes_one_and_says_so() -> None:
+    schedule = NoiseSchedule.from_config(STABLE_DIFFUSION)
+    for strength in (0.0, 0.01):
+        planned = plan(schedule, Sampler.DDIM, Spacing.MODEL, 20, strength)
+        assert planned.taken == len(planned.steps) == 1
+        assert planned.notes[0].startswith(f"A strength of {strength:g} leaves less than one of 20 steps")
+    assert plan(schedule, Sampler.DDIM, Spacing.MODEL, 20, 0.05).notes == ()
+
+
 def test_every_sampler_has_a_table_and_all_but_ipndm_a_reference() -> None:
     assert set(SAMPLERS) == set(Sampler)
     assert set(Sampler) - set(REFERENCES) == {Sampler.IPNDM}
@@ -217,6 +281,21 @@ def test_every_sampler_arrives_where_the_exact_denoiser_leads(sampler: Sampler, 
                 answer = exact_answer(schedule, step.timestep, canvas.latents)
                 advance([canvas], [step], canvas.latents[None], answer[None])
             assert float(canvas.latents.std()) == pytest.approx(0.5, rel=0.12), way
+
+
+@pytest.mark.parametrize("sampler", list(Sampler))
+def test_what_a_step_says_of_the_picture_is_what_the_network_sees(sampler: Sampler) -> None:
+    """`clean` from the exact denoiser's answers is its x0 at every call."""
+    schedule = NoiseSchedule.from_config({**STABLE_DIFFUSION, "prediction_type": "v_prediction"})
+    planned = plan(schedule, sampler, Spacing.MODEL, 10)
+    latents = torch.randn(SHAPE, generator=torch.Generator().manual_seed(3))
+    at = planned.begins
+    for step in planned.steps:
+        answer = exact_answer(schedule, step.timestep, latents)
+        seen = step.clean.x * latents + step.clean.out * answer
+        expected = latents * at.alpha * 0.25 / (at.alpha**2 * 0.25 + at.sigma**2)
+        assert torch.allclose(seen, expected, atol=0.03), step.timestep
+        at = step.lands
 
 
 def exact_answer(schedule: NoiseSchedule, timestep: float, latents: torch.Tensor) -> torch.Tensor:

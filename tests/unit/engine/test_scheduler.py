@@ -7,7 +7,7 @@ import pytest
 from easel.engine.batch import Batch, BatchKey
 from easel.engine.request import Checkpoint
 from easel.engine.samplers import Plan
-from easel.engine.samplers.table import FromNetwork, Step
+from easel.engine.samplers.table import FromNetwork, Mix, Step
 from easel.engine.scheduler import STRETCH, Scheduler
 from easel.engine.trajectory import Trajectory
 
@@ -22,8 +22,16 @@ def make(make_picture):
 
     def trajectory(id: str, **asked) -> Trajectory:
         request = make_picture(id, **asked)
-        step = Step(timestep=0, prediction=FromNetwork(0, 1), keep=0, predictions=(1.0,))
-        return Trajectory(request, Plan(noise=1, steps=(step,) * request.steps))
+        step = Step(
+            timestep=0,
+            prediction=FromNetwork(0, 1),
+            keep=0,
+            predictions=(1.0,),
+            clean=FromNetwork(0, 1),
+            lands=Mix(1, 0),
+        )
+        steps = (step,) * request.steps
+        return Trajectory(request, Plan(noise=1, begins=Mix(0, 1), taken=request.steps, steps=steps))
 
     return trajectory
 

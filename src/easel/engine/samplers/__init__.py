@@ -1,16 +1,17 @@
 """Samplers as tables of coefficients: `plan` turns a sampler's name and a noise schedule into the numbers of a run."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
-from easel.domain.sampling import Sampler, Spacing
+from easel.domain.sampling import Sampler, Spacing, steps_taken
 from easel.engine.samplers import ddim, ddpm, dpmpp, euler, euler_ancestral, heun, kdpm2, lcm, multistep, pndm, unipc
 from easel.engine.samplers.schedule import NoiseSchedule
 from easel.engine.samplers.table import Plan, Step
 
 __all__ = ["SAMPLERS", "NoiseSchedule", "Plan", "Step", "plan"]
 
-SAMPLERS: Final[Mapping[Sampler, Callable[[NoiseSchedule, int, Spacing], Plan]]] = {
+SAMPLERS: Final[Mapping[Sampler, Callable[[NoiseSchedule, int, Spacing, int], Plan]]] = {
     Sampler.DDIM: ddim.plan,
     Sampler.EULER: euler.plan,
     Sampler.DPMPP_2M: dpmpp.plan,
@@ -30,8 +31,16 @@ SAMPLERS: Final[Mapping[Sampler, Callable[[NoiseSchedule, int, Spacing], Plan]]]
 }
 
 
-def plan(schedule: NoiseSchedule, sampler: Sampler, spacing: Spacing, steps: int) -> Plan:
-    """The run of `steps` steps. Raises ValueError, with a sentence, for more steps than the schedule has room for."""
+def plan(schedule: NoiseSchedule, sampler: Sampler, spacing: Spacing, steps: int, strength: float = 1.0) -> Plan:
+    """The run of `steps` steps, or its last part: `strength` is the share that a run from a picture takes of it.
+
+    Raises ValueError, with a sentence, for more steps than the schedule has room for.
+    """
     if not 1 <= steps < schedule.length:
         raise ValueError(f"steps must be 1 to {schedule.length - 1} for this model, not {steps}")
-    return SAMPLERS[sampler](schedule, steps, spacing)
+    taken = steps_taken(steps, strength)
+    planned = SAMPLERS[sampler](schedule, steps, spacing, steps - taken)
+    if steps * strength < 0.999:
+        least = f"A strength of {strength:g} leaves less than one of {steps} steps; one was taken, the least there is."
+        return replace(planned, notes=(*planned.notes, least))
+    return planned

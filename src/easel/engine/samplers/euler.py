@@ -5,14 +5,16 @@ from itertools import pairwise
 from easel.domain.sampling import Spacing
 from easel.engine.samplers.schedule import CLEAN, Node, NoiseSchedule
 from easel.engine.samplers.spacing import within
-from easel.engine.samplers.table import Plan, first_order
+from easel.engine.samplers.table import Plan, first_order, mix_of
 
 
-def plan(schedule: NoiseSchedule, steps: int, spacing: Spacing) -> Plan:
+def plan(schedule: NoiseSchedule, steps: int, spacing: Spacing, skip: int = 0) -> Plan:
     """As diffusers' EulerDiscreteScheduler, its first noise included."""
-    nodes = within(schedule, steps, spacing)
+    nodes = within(schedule, steps, spacing)[skip:]
     return Plan(
         noise=initial_noise(schedule, nodes[0]),
+        begins=mix_of(nodes[0]),
+        taken=len(nodes),
         steps=tuple(first_order(schedule.prediction, at, to) for at, to in pairwise([*nodes, CLEAN])),
     )
 

@@ -6,26 +6,26 @@ from easel.domain.sampling import Spacing
 from easel.engine.samplers.multistep import ADAMS_BASHFORTH, plan_ipndm
 from easel.engine.samplers.schedule import CLEAN, SMALLEST_ALPHA_BAR, Node, NoiseSchedule, node_at_alpha_bar
 from easel.engine.samplers.spacing import ends_in_noise, timesteps
-from easel.engine.samplers.table import FromNetwork, Plan, Step, noise_from
+from easel.engine.samplers.table import FromNetwork, Plan, Step, mix_of, noise_from, x0_from
 
 
-def plan(schedule: NoiseSchedule, steps: int, spacing: Spacing) -> Plan:
+def plan(schedule: NoiseSchedule, steps: int, spacing: Spacing, skip: int = 0) -> Plan:
     """As diffusers' PNDMScheduler with `skip_prk_steps`, on steps of the training schedule.
 
     It has those alone, and cannot begin in all noise: otherwise the steps are iPNDM's, which is the same rule warmed up
     in another way. The second step is called twice: the first is taken again with the mean of both answers.
     """
     if spacing is not Spacing.MODEL or ends_in_noise(schedule):
-        return plan_ipndm(schedule, steps, spacing)
+        return plan_ipndm(schedule, steps, spacing, skip)
     way = schedule.timestep_spacing or "leading"
-    starts = [int(start) for start in np.round(timesteps(schedule.length, steps, way, schedule.steps_offset))]
+    starts = [int(start) for start in np.round(timesteps(schedule.length, steps, way, schedule.steps_offset))][skip:]
     stride = schedule.length // steps
     first, rest = starts[0], starts[1:]
     planned = [_step(schedule, first, first - stride, (1.0,), keeps=True)]
     if rest:
         planned.append(_step(schedule, rest[0] + stride, rest[0], (0.5, 0.5), again=True))
         planned.extend(_step(schedule, start, start - stride, _weights(index)) for index, start in enumerate(rest))
-    return Plan(noise=1.0, steps=tuple(planned))
+    return Plan(noise=1.0, begins=mix_of(_node(schedule, first)), taken=len(starts), steps=tuple(planned))
 
 
 def _weights(index: int) -> tuple[float, ...]:
@@ -59,6 +59,8 @@ def _step(
         kept=keep if again else 0.0,
         predictions=tuple(stretch * noise.out * weight for weight in weights),
         keeps=keeps,
+        clean=x0_from(schedule.prediction, to if again else at),
+        lands=mix_of(to),
     )
 
 

@@ -37,6 +37,13 @@ class FromNetwork(NamedTuple):
     out: float
 
 
+class Mix(NamedTuple):
+    """How much of the picture and how much noise latents hold: alpha * x0 + sigma * eps."""
+
+    alpha: float
+    sigma: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One network call and the rule that follows it."""
@@ -51,14 +58,23 @@ class Step:
     noise: float = 0.0
     """Where this is not zero, one draw is made from the picture's generator."""
     keeps: bool = False
+    clean: FromNetwork
+    """x0 as the network sees it at this call, whatever the solver's own prediction is of: what a preview shows."""
+    lands: Mix
+    """What x' holds: where known latents must be put beside those that were drawn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All steps of a run. `noise` scales the unit Gaussian that the run starts from."""
+    """The steps of a run: all of them, or the last when it begins from a picture."""
 
     noise: float
+    """Scales the unit Gaussian that a run from noise alone starts from."""
+    begins: Mix
+    """What a run from a picture starts from."""
     steps: tuple[Step, ...]
+    taken: int
+    """Steps in the request's count: a solver of two calls a step has more calls than these."""
     notes: tuple[str, ...] = ()
     """Sentences about what was planned otherwise than asked."""
 
@@ -90,6 +106,10 @@ def noise_from(prediction: Prediction, at: Node) -> FromNetwork:
             return FromNetwork(1 / at.sigma, -at.alpha / at.sigma)
 
 
+def mix_of(node: Node) -> Mix:
+    return Mix(node.alpha, node.sigma)
+
+
 def first_order(prediction: Prediction, at: Node, to: Node, *, keeps: bool = False) -> Step:
     """Straight on along the probability-flow ODE: DDIM with eta 0 (arXiv:2010.02502, eq. 12), Euler's step in s."""
     ratio = to.sigma / at.sigma
@@ -99,6 +119,8 @@ def first_order(prediction: Prediction, at: Node, to: Node, *, keeps: bool = Fal
         keep=ratio,
         predictions=(to.alpha - at.alpha * ratio,),
         keeps=keeps,
+        clean=x0_from(prediction, at),
+        lands=mix_of(to),
     )
 
 
@@ -114,4 +136,6 @@ def ancestral(prediction: Prediction, at: Node, to: Node) -> Step:
         keep=to.level**2 * at.alpha * to.alpha / at.sigma**2,
         predictions=(to.alpha * (1 - shrink),),
         noise=to.sigma * max(0.0, 1 - shrink) ** 0.5,
+        clean=x0_from(prediction, at),
+        lands=mix_of(to),
     )

@@ -8,13 +8,13 @@ import numpy as np
 from easel.domain.sampling import Spacing
 from easel.engine.samplers.schedule import CLEAN, Node, NoiseSchedule
 from easel.engine.samplers.spacing import before_end
-from easel.engine.samplers.table import Plan, Step, x0_from
+from easel.engine.samplers.table import Plan, Step, mix_of, x0_from
 
 Weights = tuple[float, float, float]
 """Of the predictions at a step's start and at the two nodes before; for a corrector, the one at its end comes first."""
 
 
-def plan(schedule: NoiseSchedule, steps: int, spacing: Spacing) -> Plan:
+def plan(schedule: NoiseSchedule, steps: int, spacing: Spacing, skip: int = 0) -> Plan:
     """As diffusers' UniPCMultistepScheduler of order 2, with order 1 for the first step and the last.
 
     A step from node i corrects how it came there and then predicts the next. With r the ratio of sigmas, P the weights
@@ -24,11 +24,11 @@ def plan(schedule: NoiseSchedule, steps: int, spacing: Spacing) -> Plan:
 
     and nothing but x_i and the predictions need be remembered.
     """
-    nodes = [*before_end(schedule, steps, spacing), CLEAN]
+    nodes = [*before_end(schedule, steps, spacing)[skip:], CLEAN]
     planned: list[Step] = []
     correction: Weights = (0.0, 0.0, 0.0)
     for index, (at, to) in enumerate(pairwise(nodes)):
-        before = nodes[index - 1] if 0 < index < steps - 1 else None
+        before = nodes[index - 1] if 0 < index < len(nodes) - 2 else None
         ratio = to.sigma / at.sigma
         predicted = predictor(before, at, to)
         planned.append(
@@ -37,13 +37,15 @@ def plan(schedule: NoiseSchedule, steps: int, spacing: Spacing) -> Plan:
                 prediction=x0_from(schedule.prediction, at),
                 keep=ratio,
                 predictions=tuple(ratio * c + p for c, p in zip(correction, predicted, strict=True)),
+                clean=x0_from(schedule.prediction, at),
+                lands=mix_of(to),
             )
         )
         if to is not CLEAN:
             corrected = corrector(before, at, to)
             # The predictor's weights begin one prediction later than the corrector's.
             correction = (corrected[0], corrected[1] - predicted[0], corrected[2] - predicted[1])
-    return Plan(noise=1.0, steps=tuple(planned))
+    return Plan(noise=1.0, begins=mix_of(nodes[0]), taken=len(planned), steps=tuple(planned))
 
 
 def predictor(before: Node | None, at: Node, to: Node) -> Weights:
