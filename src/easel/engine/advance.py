@@ -6,7 +6,24 @@ from dataclasses import dataclass, field
 import torch
 
 from easel.engine.families.base import Conditioning
-from easel.engine.samplers.table import Step
+from easel.engine.samplers.table import Mix, Step
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """A picture of which a part is kept (Lugmayr et al., arXiv:2201.09865, without going back)."""
+
+    source: torch.Tensor
+    """Its latents."""
+    noise: torch.Tensor
+    """The noise that the run began from: the kept part goes down the same path as what is drawn beside it."""
+    mask: torch.Tensor
+    """1 x h x w: 1 is drawn anew, 0 is kept."""
+
+    def beside(self, drawn: torch.Tensor, lands: Mix) -> torch.Tensor:
+        """What was drawn, with what is kept at the same level of noise in its place."""
+        kept = lands.alpha * self.source + lands.sigma * self.noise
+        return self.mask * drawn + (1 - self.mask) * kept
 
 
 @dataclass(slots=True, eq=False)
@@ -23,20 +40,33 @@ class Canvas:
     predictions: list[torch.Tensor] = field(default_factory=list[torch.Tensor])
     """Newest first."""
     kept: torch.Tensor | None = None
+    drawn: torch.Tensor | None = None
+    """Noise of the step at hand, on the CPU: a step that failed and is taken again draws no other."""
+    known: Known | None = None
+    beside: torch.Tensor | None = None
+    """What an inpainting network reads beside the latents."""
+    is_shown: bool = False
+    """Whether previews are asked for, and so `clean` is kept."""
+    clean: torch.Tensor | None = None
+    """What the network last saw as the picture without noise."""
 
 
-def draw_noise(canvas: Canvas) -> torch.Tensor:
-    """Unit Gaussian noise in the shape of the latents."""
-    shape, device = canvas.latents.shape, canvas.latents.device
-    return torch.randn(shape, generator=canvas.generator, dtype=torch.float32).to(device)
+def draw_noise(canvases: Sequence[Canvas], steps: Sequence[Step]) -> None:
+    """Draw what the steps need, before anything can fail."""
+    for canvas, step in zip(canvases, steps, strict=True):
+        if step.noise and canvas.drawn is None:
+            canvas.drawn = torch.randn(canvas.latents.shape, generator=canvas.generator, dtype=torch.float32)
 
 
 def advance(canvases: Sequence[Canvas], steps: Sequence[Step], latents: torch.Tensor, answers: torch.Tensor) -> None:
     """Move every canvas one step on. `latents` are theirs, stacked; `answers` are the network's, guidance applied.
 
+    All of them move or, when it raises, none.
     Each term is one elementwise product over the whole stack, so a row's bits do not depend on its neighbours: a term
     that a row does not have is a zero added.
     """
+
+    draw_noise(canvases, steps)
 
     def column(numbers: list[float]) -> torch.Tensor:
         return torch.tensor(numbers, dtype=torch.float32).to(latents.device).view(-1, 1, 1, 1)
@@ -55,15 +85,26 @@ def advance(canvases: Sequence[Canvas], steps: Sequence[Step], latents: torch.Te
         moved += column([step.kept for step in steps]) * torch.stack(kept)
     if any(step.noise for step in steps):
         noise = [
-            draw_noise(canvas) if step.noise else torch.zeros_like(canvas.latents)
-            for canvas, step in zip(canvases, steps, strict=True)
+            torch.zeros_like(latents[0]) if canvas.drawn is None else canvas.drawn.to(latents.device)
+            for canvas in canvases
         ]
         moved += column([step.noise for step in steps]) * torch.stack(noise)
+
+    landed = [
+        own if canvas.known is None else canvas.known.beside(own, step.lands)
+        for canvas, step, own in zip(canvases, steps, moved, strict=True)
+    ]
+    clean = [
+        step.clean.x * own + step.clean.out * answer if canvas.is_shown else None
+        for canvas, step, own, answer in zip(canvases, steps, latents, answers, strict=True)
+    ]
 
     for at, (canvas, step) in enumerate(zip(canvases, steps, strict=True)):
         canvas.kept = latents[at] if step.keeps else canvas.kept
         canvas.predictions = remembered[at]
-        canvas.latents = moved[at]
+        canvas.latents = landed[at]
+        canvas.clean = clean[at]
+        canvas.drawn = None
 
 
 def _remember(canvas: Canvas, newest: torch.Tensor) -> list[torch.Tensor]:

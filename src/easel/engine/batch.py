@@ -55,6 +55,11 @@ class Batch:
         ]
         return (*prompts, *negatives)
 
+    def halves(self) -> list["Batch"]:
+        """Two batches, the second no larger than the first."""
+        middle = (len(self.pictures) + 1) // 2
+        return [Batch(self.key, self.pictures[:middle]), Batch(self.key, self.pictures[middle:])]
+
     def only(self, pictures: list[Trajectory]) -> "Batch":
         return Batch(self.key, tuple(pictures))
 

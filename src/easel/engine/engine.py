@@ -6,7 +6,9 @@ from typing import Protocol
 
 from easel.domain.errors import DomainError
 from easel.engine.batch import Batch
-from easel.engine.events import Event, Failed, Finished, Image, Progress
+from easel.engine.decoding import Decode, Decoded, Decoding
+from easel.engine.events import Event, Failed, Finished, Image, Preview, Progress
+from easel.engine.failures import DeviceLost, too_large
 from easel.engine.library import Readiness
 from easel.engine.request import Checkpoint, PictureRequest, check
 from easel.engine.samplers.table import Plan
@@ -17,12 +19,15 @@ log = logging.getLogger(__name__)
 
 LOADING_SECONDS = 0.05
 """How long a tick without a picture that can move waits for weights: short, so that arrivals and cancellations pass."""
+DECODE_PATIENCE = 0.02
+"""Seconds that a tick without a call waits for a decode, so that nobody spins."""
 
 
 class Runner(Protocol):
     """What computes. It keeps the tensors of each prepared picture, by id, until they are released.
 
-    A method that raises leaves every picture as it was before the call.
+    A method that raises leaves every picture as it was before the call. MemoryError says that a smaller call may
+    succeed, DeviceLost that no call ever will.
     """
 
     @property
@@ -54,8 +59,20 @@ class Runner(Protocol):
         """One network call over the batch's rows; each of its pictures, all prepared, goes one step on."""
         ...
 
-    def decode(self, picture: Trajectory) -> Image:
-        """The picture out of its last latents. Raises GenerationFailed when they are not numbers."""
+    @property
+    def decodes_beside(self) -> bool:
+        """Whether a decode costs other pictures less on a thread of its own than between their calls."""
+        ...
+
+    def preview(self, picture: Trajectory) -> Image:
+        """A small image of what the picture is about to become, after at least one call."""
+        ...
+
+    def decode(self, picture: Trajectory) -> Decode:
+        """What makes the picture out of its last latents, on any thread, also after its release.
+
+        It raises GenerationFailed when they are not numbers.
+        """
         ...
 
     def release(self, id: str) -> None:
@@ -67,7 +84,7 @@ class Engine:
     """Turns picture requests into pictures, in ticks.
 
     One thread owns an engine and makes all calls to it. Nothing here waits while a picture can move: a tick takes as
-    long as its network call. When all pictures wait for weights, a tick takes up to LOADING_SECONDS and does nothing.
+    long as its network call. When all pictures wait for weights or for decodes, a tick takes a moment and does nothing.
     """
 
     def __init__(self, runner: Runner, *, max_rows: int = 8, deterministic: bool = True) -> None:
@@ -78,14 +95,15 @@ class Engine:
         self._scheduler = Scheduler(
             max_rows=max_rows, deterministic=deterministic, max_checkpoints=runner.max_checkpoints
         )
+        self._decoding = Decoding(beside=runner.decodes_beside)
 
     @property
     def is_idle(self) -> bool:
-        return len(self._scheduler) == 0
+        return len(self._scheduler) == 0 and len(self._decoding) == 0
 
     def add(self, request: PictureRequest) -> None:
         """Take a picture on. Raises InvalidRequest for what can never be drawn, and ValueError for an id in flight."""
-        if request.id in self._scheduler:
+        if request.id in self._scheduler or request.id in self._decoding:
             raise ValueError(f"picture {request.id} is already in flight")
         check(request)
         plan = self._runner.plan(request)
@@ -94,6 +112,7 @@ class Engine:
     def cancel(self, id: str) -> None:
         """Drop the picture; no event follows. No harm if it is not here any more."""
         self._scheduler.remove(id)
+        self._decoding.drop(id)
         self._runner.release(id)
 
     def why_waiting(self, id: str) -> str | None:
@@ -101,16 +120,25 @@ class Engine:
         return self._scheduler.why_waiting(id)
 
     def step(self) -> list[Event]:
-        """One tick: choose the pictures, make the network call, record how far they are."""
+        """One tick: choose the pictures, make the network call, record how far they are; hand on what is decoded.
+
+        Raises DeviceLost: the process can draw nothing any more.
+        """
         batch = self._scheduler.next_batch(lambda picture, beside: self._runner.ask(picture.request, beside))
         if batch is None:
-            if not self.is_idle:
-                self._runner.wait(LOADING_SECONDS)
-            return []
+            return self._wait()
         ready, unprepared = self._prepare(batch)
         moved, failed = self._denoise(ready)
         self._scheduler.record(moved)
-        return [*unprepared, *failed, *self._report(moved)]
+        return [*unprepared, *failed, *self._report(moved), *self._finish(0)]
+
+    def _wait(self) -> list[Event]:
+        """No picture can move: for a moment, for what may change that."""
+        if len(self._decoding):
+            return self._finish(DECODE_PATIENCE)
+        if len(self._scheduler):
+            self._runner.wait(LOADING_SECONDS)
+        return []
 
     def _prepare(self, batch: Batch) -> tuple[Batch, list[Event]]:
         """The pictures of `batch` that are ready for their next call, and the failures of the others."""
@@ -131,41 +159,69 @@ class Engine:
     def _denoise(self, batch: Batch) -> tuple[Batch, list[Event]]:
         """The pictures of `batch` that moved, and the failures of the others.
 
-        A call that fails for many is made again for each alone, so that only the picture at fault ends.
+        A call that fails for many is made again in parts: in halves where memory was short, and then for a while no
+        larger one is tried; otherwise for each picture alone, so that only the one at fault ends.
         """
-        if len(batch.pictures) > 1:
-            try:
-                self._runner.denoise(batch)
-            except Exception:
-                log.warning("a call for %d pictures failed; trying each alone", len(batch.pictures), exc_info=True)
-            else:
-                return batch, []
-        moved: list[Trajectory] = []
-        failures: list[Event] = []
+        if len(batch.pictures) <= 1:
+            return self._denoise_alone(batch)
+        try:
+            self._runner.denoise(batch)
+        except MemoryError:
+            parts = batch.halves()
+            log.warning("no memory for a call of %d pictures; trying halves", len(batch.pictures))
+            self._scheduler.limit(batch.key, rows=max(len(part.rows) for part in parts))
+        except DeviceLost:
+            raise
+        except Exception:
+            parts = [batch.only([picture]) for picture in batch.pictures]
+            log.warning("a call for %d pictures failed; trying each alone", len(batch.pictures), exc_info=True)
+        else:
+            return batch, []
+        ended = [self._denoise(part) for part in parts]
+        moved = [picture for part, _ in ended for picture in part.pictures]
+        return batch.only(moved), [failure for _, failures in ended for failure in failures]
+
+    def _denoise_alone(self, batch: Batch) -> tuple[Batch, list[Event]]:
         for picture in batch.pictures:
-            failure = self._attempt(picture, lambda one: self._runner.denoise(batch.only([one])))
-            if failure:
-                failures.append(failure)
-            else:
-                moved.append(picture)
-        return batch.only(moved), failures
+            if failure := self._attempt(picture, lambda _: self._runner.denoise(batch)):
+                return batch.only([]), [failure]
+        return batch, []
 
     def _report(self, batch: Batch) -> list[Event]:
         events: list[Event] = []
         for picture in batch.pictures:
             if picture.has_just_done_a_step:
-                events.append(Progress(picture.id, picture.steps_done, picture.request.steps))
-            if picture.is_done:
-                events.append(self._finish(picture))
+                events.append(Progress(picture.id, picture.steps_done, picture.steps))
+            if picture.is_due_for_preview:
+                events += self._preview(picture)
+            if picture.is_done and (failure := self._attempt(picture, self._leave)):
+                events.append(failure)
         return events
 
-    def _finish(self, picture: Trajectory) -> Event:
-        images: list[Image] = []
-        failure = self._attempt(picture, lambda one: images.append(self._runner.decode(one)))
-        if failure:
-            return failure
+    def _preview(self, picture: Trajectory) -> list[Event]:
+        """Nobody loses a picture for want of a preview of it."""
+        try:
+            return [Preview(picture.id, picture.steps_done, self._runner.preview(picture))]
+        except DeviceLost:
+            raise
+        except Exception:
+            log.warning("no preview of picture %s", picture.id, exc_info=True)
+            return []
+
+    def _leave(self, picture: Trajectory) -> None:
+        """Out of the ticks: what is left is the decode, which holds what it needs."""
+        decode = self._runner.decode(picture)
         self.cancel(picture.id)
-        return Finished(picture.id, images[0], tuple(picture.notes))
+        self._decoding.add(picture, decode)
+
+    def _finish(self, patience: float) -> list[Event]:
+        return [self._ended(picture, decode) for picture, decode in self._decoding.take(patience)]
+
+    def _ended(self, picture: Trajectory, decode: Decode) -> Event:
+        found: list[Decoded] = []
+        if failure := self._attempt(picture, lambda _: found.append(decode())):
+            return failure
+        return Finished(picture.id, found[0].image, (*picture.notes, *found[0].notes))
 
     def _attempt(self, picture: Trajectory, act: Callable[[Trajectory], None]) -> Failed | None:
         """Do `act`. Whatever it raises ends this picture and no other."""
@@ -173,6 +229,11 @@ class Engine:
             act(picture)
         except DomainError as refusal:
             return self._fail(picture, refusal.message)
+        except MemoryError as error:
+            log.warning("no memory for picture %s at call %d: %s", picture.id, picture.done, error)
+            return self._fail(picture, too_large(error))
+        except DeviceLost:
+            raise
         except Exception as error:
             log.exception("picture %s failed at call %d", picture.id, picture.done)
             return self._fail(

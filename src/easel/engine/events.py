@@ -20,6 +20,15 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Preview:
+    """What the picture looks like after `step` steps, small: a pixel for each latent."""
+
+    id: str
+    step: int
+    image: Image
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Finished:
     """The picture. `notes` are sentences about what was done otherwise than asked, such as a prompt cut short."""
 
@@ -36,4 +45,4 @@ class Failed:
     error: str
 
 
-Event: TypeAlias = Progress | Finished | Failed
+Event: TypeAlias = Progress | Preview | Finished | Failed

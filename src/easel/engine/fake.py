@@ -14,9 +14,12 @@ import numpy as np
 
 from easel.domain.errors import GenerationFailed, InvalidRequest
 from easel.engine.batch import Batch
+from easel.engine.decoding import Decode, Decoded
 from easel.engine.events import Image
+from easel.engine.failures import OutOfMemory
 from easel.engine.library import Readiness
-from easel.engine.request import Checkpoint, PictureRequest
+from easel.engine.paste import paste
+from easel.engine.request import Checkpoint, PictureRequest, Pixels
 from easel.engine.samplers import NoiseSchedule, Plan, plan
 from easel.engine.trajectory import Trajectory
 
@@ -25,24 +28,33 @@ SCHEDULE = NoiseSchedule.from_config(
 )
 REMEMBERED_CALLS = 10_000
 
+PREVIEW_SHARE = 8
+"""A preview's sides are this share of the picture's."""
+
 LONGEST_PROMPT = 75
 """Words beyond these are cut, as a text encoder cuts tokens."""
 
 
 @dataclass
 class FakeRunner:
-    """Draws a colour gradient in `seconds_per_call` seconds a step.
+    """Draws a colour gradient in `seconds_per_call` seconds a step and `seconds_per_decode` at the end.
+
+    From a picture, it is that picture with the gradient over it, the more the greater the strength.
 
     A prompt with the word `unpreparable` fails before its first call, `undenoisable` at its calls, and `undecodable` at
     the end: what a broken checkpoint, a lack of memory and a run that ends in NaN do.
     """
 
     seconds_per_call: float = 0.0
+    seconds_per_decode: float = 0.0
+    decodes_beside: bool = False
     max_checkpoints: int = 2
     load_ticks: int = 0
     """How often a checkpoint's weights are asked for before they are there."""
     room: int = 1000
     """How many checkpoints fit into memory."""
+    most_rows: int | None = None
+    """Rows of a call for which there is memory; None is any number."""
     calls: deque[tuple[str, ...]] = field(default_factory=lambda: deque[tuple[str, ...]](maxlen=REMEMBERED_CALLS))
     """The ids of each network call, in order; the newest of them in a long run."""
     _prepared: dict[str, int] = field(default_factory=dict[str, int])
@@ -75,7 +87,7 @@ class FakeRunner:
 
     def plan(self, request: PictureRequest) -> Plan:
         try:
-            return plan(SCHEDULE, request.sampler, request.spacing, request.steps)
+            return plan(SCHEDULE, request.sampler, request.spacing, request.steps, request.share)
         except ValueError as error:
             raise InvalidRequest("steps", f"{error}.") from None
 
@@ -94,20 +106,42 @@ class FakeRunner:
     def denoise(self, batch: Batch) -> None:
         for picture in batch.pictures:
             if "undenoisable" in picture.request.prompt:
-                raise MemoryError("a fake lack of memory")
+                raise RuntimeError("a fake fault of a kernel")
+        if self.most_rows is not None and len(batch.rows) > self.most_rows:
+            raise OutOfMemory(needed=len(batch.rows) * 2**30)
         if self.seconds_per_call:
             time.sleep(self.seconds_per_call)
         for picture in batch.pictures:
             self._prepared[picture.id] += 1
         self.calls.append(tuple(picture.id for picture in batch.pictures))
 
-    def decode(self, picture: Trajectory) -> Image:
-        if "undecodable" in picture.request.prompt:
-            raise GenerationFailed("The picture came out as not-a-number; try another seed or a lower guidance.")
-        return _gradient(picture.request)
+    def preview(self, picture: Trajectory) -> Image:
+        """The picture, small, out of the dark."""
+        small = _picture(picture.request)[::PREVIEW_SHARE, ::PREVIEW_SHARE]
+        return (small * (picture.steps_done / picture.steps)).astype(np.uint8)
+
+    def decode(self, picture: Trajectory) -> Decode:
+        request = picture.request
+
+        def decode() -> Decoded:
+            if self.seconds_per_decode:
+                time.sleep(self.seconds_per_decode)
+            if "undecodable" in request.prompt:
+                raise GenerationFailed("The picture came out as not-a-number; try another seed or a lower guidance.")
+            return Decoded(_picture(request))
+
+        return decode
 
     def release(self, id: str) -> None:
         self._prepared.pop(id, None)
+
+
+def _picture(request: PictureRequest) -> Pixels:
+    gradient = _gradient(request)
+    if request.init is None:
+        return gradient
+    mixed = np.rint(request.strength * gradient + (1 - request.strength) * request.init).astype(np.uint8)
+    return mixed if request.mask is None else paste(mixed, request.init, request.mask)
 
 
 def _gradient(request: PictureRequest) -> Image:

@@ -91,6 +91,7 @@ class PictureRequest:
     mask: Pixels | None = field(default=None, compare=False)
     """255 is drawn anew, 0 is kept, between them is mixed."""
     strength: float = 0.7
+    """Share of the noise that `init` is put under, and so of the steps that are taken; 1 forgets it."""
     controls: tuple[Control, ...] = ()
     self_attention: float = 0.0
     token_merging: float = 0.0
@@ -101,6 +102,16 @@ class PictureRequest:
     @property
     def is_guided(self) -> bool:
         return self.guidance > 1
+
+    @property
+    def begins_in_noise(self) -> bool:
+        """Whether nothing of a source is left in what the run begins from."""
+        return self.init is None or self.strength >= 1
+
+    @property
+    def share(self) -> float:
+        """Of its steps that the picture takes."""
+        return 1.0 if self.begins_in_noise else self.strength
 
 
 def check(request: PictureRequest) -> None:
@@ -114,5 +125,19 @@ def check(request: PictureRequest) -> None:
         raise InvalidRequest("steps", f"steps must be 1 or more, not {request.steps}.")
     if not math.isfinite(request.guidance):
         raise InvalidRequest("guidance_scale", "guidance_scale must be a finite number.")
+    if not 0 <= request.strength <= 1:  # written so that NaN fails as well
+        raise InvalidRequest("strength", f"strength must be between 0 and 1, not {request.strength:g}.")
+    _check_source(request)
     if not 0 <= request.seed < SEED_LIMIT:
         raise InvalidRequest("seed", f"seed must be 0 to {SEED_LIMIT - 1}, not {request.seed}.")
+
+
+def _check_source(request: PictureRequest) -> None:
+    size = (request.height, request.width)
+    if request.mask is not None and request.init is None:
+        raise InvalidRequest(
+            "mask_image", "mask_image needs the picture that it is a mask of: send init_image as well."
+        )
+    for name, pixels, shape in (("init_image", request.init, (*size, 3)), ("mask_image", request.mask, size)):
+        if pixels is not None and pixels.shape != shape:
+            raise InvalidRequest(name, f"{name} must have the picture's own size, {size[1]}x{size[0]}.")

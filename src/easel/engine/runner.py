@@ -4,14 +4,19 @@ from collections.abc import Collection
 
 import torch
 
-from easel.domain.errors import GenerationFailed, InvalidRequest
-from easel.engine.advance import Canvas, advance
+from easel.domain.errors import InvalidRequest
+from easel.engine.advance import Canvas, advance, draw_noise
 from easel.engine.batch import Batch
+from easel.engine.beginnings import begin
 from easel.engine.checkpoints import CheckpointLoader
+from easel.engine.decoding import Decode
 from easel.engine.events import Image
 from easel.engine.families import family_named
 from easel.engine.families.base import Conditioning, LoadedFamily
+from easel.engine.faults import faults_named
+from easel.engine.finishing import Stream, decode_of
 from easel.engine.library import Library, Readiness
+from easel.engine.previews import PreviewMap
 from easel.engine.request import Checkpoint, PictureRequest
 from easel.engine.residency import Residency
 from easel.engine.samplers import Plan
@@ -39,6 +44,7 @@ class TorchRunner:
         weight_bytes: int | None = None,
         device_weight_bytes: int | None = None,
         conditioning_bytes: int = 64 * MIB,
+        decodes_beside: bool | None = None,
     ) -> None:
         """`device` is `auto`, `cpu` or `cuda`; `threads` are those of CPU kernels, and the whole process has them.
 
@@ -46,6 +52,7 @@ class TorchRunner:
         there is where they are not given.
 
         float32 on a CPU, where nothing smaller is faster; bfloat16 networks on a GPU, with float32 latents.
+        `decodes_beside`: on a thread of their own, as by default on a GPU, whose host has cores to spare.
         """
         if threads is not None:
             torch.set_num_threads(threads)
@@ -65,6 +72,9 @@ class TorchRunner:
             lambda conditioning: conditioning.bytes, bytes=conditioning_bytes
         )
         self._canvases: dict[str, Canvas] = {}
+        self._preview_maps: Residency[Checkpoint, PreviewMap] = Residency(lambda found: found.bytes, bytes=MIB)
+        self.decodes_beside = self._device.type == "cuda" if decodes_beside is None else decodes_beside
+        self._stream = Stream(self._device) if self.decodes_beside and self._device.type == "cuda" else None
 
     @property
     def device(self) -> str:
@@ -90,6 +100,7 @@ class TorchRunner:
         except ValueError as error:
             raise InvalidRequest("steps", f"{error}.") from None
 
+    @faults_named()
     @torch.inference_mode()
     def prepare(self, picture: Trajectory) -> tuple[str, ...]:
         request = picture.request
@@ -98,23 +109,20 @@ class TorchRunner:
         if request.is_guided:
             texts["negative prompt"] = request.negative_prompt
         encoded = {name: self._encode(family, request.checkpoint, text) for name, text in texts.items()}
-        generator = torch.Generator().manual_seed(request.seed)
-        noise = torch.randn(family.latent_shape(request.width, request.height), generator=generator)
-        self._canvases[request.id] = Canvas(
-            latents=(noise * picture.plan.noise).to(self._device),
-            conditioning={text: encoded[name] for name, text in texts.items()},
-            generator=generator,
-            history=picture.plan.history,
-        )
+        conditioning = {text: encoded[name] for name, text in texts.items()}
+        self._canvases[request.id] = begin(request, picture.plan, conditioning, family, self._device)
         return tuple(_note(name, found.cut) for name, found in encoded.items() if found.cut is not None)
 
+    @faults_named()
     @torch.inference_mode()
     def denoise(self, batch: Batch) -> None:
         family = self._family(batch.key.checkpoint)
         canvases = [self._canvases[picture.id] for picture in batch.pictures]
+        steps = [picture.step for picture in batch.pictures]
+        draw_noise(canvases, steps)
         latents = torch.stack([canvas.latents for canvas in canvases])
         answers = self._call(family, batch, canvases, latents)
-        advance(canvases, [picture.step for picture in batch.pictures], latents, answers)
+        advance(canvases, steps, latents, answers)
 
     def _call(self, family: LoadedFamily, batch: Batch, canvases: list[Canvas], latents: torch.Tensor) -> torch.Tensor:
         """One network call and classifier-free guidance (Ho and Salimans, arXiv:2207.12598).
@@ -124,7 +132,7 @@ class TorchRunner:
         rows = batch.rows
         timesteps = [batch.pictures[row.picture].step.timestep for row in rows]
         answers = family.predict(
-            latents[[row.picture for row in rows]],
+            _inputs(canvases, latents)[[row.picture for row in rows]],
             torch.tensor(timesteps, dtype=torch.float32).to(self._device),
             [canvases[row.picture].conditioning[row.text] for row in rows],
         )
@@ -136,16 +144,17 @@ class TorchRunner:
         guidance = torch.tensor([picture.request.guidance for picture in batch.pictures], dtype=torch.float32)
         return negative + guidance.to(self._device).view(-1, 1, 1, 1) * (prompted - negative)
 
+    @faults_named()
     @torch.inference_mode()
-    def decode(self, picture: Trajectory) -> Image:
-        pixels = self._family(picture.request.checkpoint).decode(self._canvases[picture.id].latents).cpu()
-        # Not looked at before the end: on a GPU each look would stop the queue, and no row reaches another's numbers.
-        if not bool(torch.isfinite(pixels).all()):
-            raise GenerationFailed(
-                "The picture came out as not-a-number: try a lower guidance or another sampler; "
-                "if every picture does, the model's weights are damaged."
-            )
-        return (pixels * 255).round().to(torch.uint8).numpy()
+    def preview(self, picture: Trajectory) -> Image:
+        canvas, checkpoint = self._canvases[picture.id], picture.request.checkpoint
+        autoencoder = self._family(checkpoint).autoencoder
+        found = self._preview_maps.get(checkpoint, lambda: PreviewMap.fit(autoencoder, self._device))
+        return found.show(canvas.latents if canvas.clean is None else canvas.clean)
+
+    def decode(self, picture: Trajectory) -> Decode:
+        autoencoder = self._family(picture.request.checkpoint).autoencoder
+        return decode_of(autoencoder, self._canvases[picture.id].latents, picture.request, self._stream)
 
     def release(self, id: str) -> None:
         self._canvases.pop(id, None)
@@ -157,9 +166,16 @@ class TorchRunner:
         """Its weights have left the device; when they come back, they may be others."""
         self._loader.left()
         self._encoded.forget(lambda key: key[0] == checkpoint)
+        self._preview_maps.forget(lambda key: key == checkpoint)
 
     def _encode(self, family: LoadedFamily, checkpoint: Checkpoint, text: str) -> Conditioning:
         return self._encoded.get((checkpoint, text), lambda: family.encode(text))
+
+
+def _inputs(canvases: list[Canvas], latents: torch.Tensor) -> torch.Tensor:
+    """What the network reads of each canvas: its latents, and what an inpainting network is given beside them."""
+    beside = [canvas.beside for canvas in canvases if canvas.beside is not None]
+    return torch.cat([latents, torch.stack(beside)], dim=1) if beside else latents
 
 
 def _device(name: str) -> torch.device:

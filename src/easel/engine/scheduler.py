@@ -27,6 +27,9 @@ Ask: TypeAlias = Callable[[Trajectory, Collection[Checkpoint]], Readiness]
 STRETCH = 3
 """A picture may take three times as long as alone before it counts as late."""
 
+SHORT_OF_MEMORY_TICKS = 200
+"""For how long no larger call is tried after one for which memory was short."""
+
 
 class Scheduler:
     def __init__(self, *, max_rows: int, deterministic: bool, max_checkpoints: int) -> None:
@@ -41,6 +44,9 @@ class Scheduler:
         self._work_done = 0
         self._pictures: dict[str, Trajectory] = {}
         self._refused: dict[str, Refused] = {}
+        self._tick = 0
+        self._limits: dict[BatchKey, tuple[int, int]] = {}
+        """Rows, and the tick until which no call has more."""
 
     def __len__(self) -> int:
         return len(self._pictures)
@@ -56,6 +62,10 @@ class Scheduler:
         self._pictures.pop(id, None)
         self._refused.pop(id, None)
 
+    def limit(self, key: BatchKey, *, rows: int) -> None:
+        """Memory was short: for a while calls of `key` have no more than `rows` rows, but one picture always goes."""
+        self._limits[key] = (rows, self._tick + SHORT_OF_MEMORY_TICKS)
+
     def why_waiting(self, id: str) -> str | None:
         """Why the picture was not in the last tick; None when it was, or is not here."""
         refused = self._refused.get(id)
@@ -64,6 +74,7 @@ class Scheduler:
     def next_batch(self, ask: Ask = lambda picture, beside: Readiness.READY) -> Batch | None:
         """The pictures of the next tick; None when there are none at all, or all wait for their weights."""
         self._refused.clear()
+        self._tick += 1
         startable = self._startable(sorted(self._pictures.values(), key=self._urgency), ask)
         if not startable:
             return None
@@ -119,7 +130,7 @@ class Scheduler:
 
     def _fill(self, pictures: list[Trajectory]) -> Batch:
         key = BatchKey.of(pictures[0])
-        rows_free = pictures[0].rows if self._deterministic else self._max_rows
+        rows_free = pictures[0].rows if self._deterministic else self._most_rows(key, pictures[0].rows)
         chosen: list[Trajectory] = []
         for picture in pictures:
             refused = admit(key, rows_free, picture)
@@ -129,6 +140,13 @@ class Scheduler:
                 chosen.append(picture)
                 rows_free -= picture.rows
         return Batch(key, tuple(chosen))
+
+    def _most_rows(self, key: BatchKey, least: int) -> int:
+        rows, until = self._limits.get(key, (self._max_rows, 0))
+        if self._tick > until:
+            self._limits.pop(key, None)
+            return self._max_rows
+        return max(least, rows)
 
 
 def _names(checkpoints: set[Checkpoint]) -> str:

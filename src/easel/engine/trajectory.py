@@ -37,6 +37,11 @@ class Trajectory:
         return self.done == len(self.plan.steps)
 
     @property
+    def steps(self) -> int:
+        """In the request's count: fewer than it names where it begins from a picture."""
+        return self.plan.taken
+
+    @property
     def steps_done(self) -> int:
         """In the request's count: a solver of two calls a step moves on at every other call."""
         return self._steps_after(self.done)
@@ -46,7 +51,12 @@ class Trajectory:
         return self.steps_done > self._steps_after(self.done - 1)
 
     def _steps_after(self, calls: int) -> int:
-        return calls * self.request.steps // len(self.plan.steps)
+        return calls * self.plan.taken // len(self.plan.steps)
+
+    @property
+    def is_due_for_preview(self) -> bool:
+        every = self.request.preview_every
+        return every > 0 and not self.is_done and self.has_just_done_a_step and self.steps_done % every == 0
 
     @property
     def work_per_call(self) -> int:

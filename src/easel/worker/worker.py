@@ -12,7 +12,7 @@ from easel.artifacts.blobs import BlobStore
 from easel.db.session import Database
 from easel.domain.errors import DomainError
 from easel.engine.engine import Engine
-from easel.engine.events import Event, Failed, Finished, Progress
+from easel.engine.events import Event, Failed, Finished, Preview, Progress
 from easel.generations.cancel import confirm_cancelled
 from easel.generations.recover import hand_back
 from easel.jobs.queue import LeaseLost
@@ -90,6 +90,8 @@ class Worker:
         match event:
             case Progress():
                 self._desk.note_step(assignment)
+            case Preview():
+                pass
             case Finished():
                 assignment.images[index] = event.image
                 assignment.notes += [note for note in event.notes if note not in assignment.notes]

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from easel.domain.sampling import Sampler, Spacing
+from easel.engine.decoding import Decode
 from easel.engine.engine import Engine
-from easel.engine.events import Event, Failed, Finished, Image
+from easel.engine.events import Event, Failed, Finished
 from easel.engine.request import Checkpoint, PictureRequest
 from easel.engine.trajectory import Trajectory
 
@@ -74,7 +75,7 @@ def watch() -> Callable[[], Any]:
             super().__init__("cpu")
             self.latents: dict[str, Any] = {}
 
-        def decode(self, picture: Trajectory) -> Image:
+        def decode(self, picture: Trajectory) -> Decode:
             self.latents[picture.id] = self._canvases[picture.id].latents.clone()
             return super().decode(picture)
 

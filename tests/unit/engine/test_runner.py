@@ -182,9 +182,9 @@ def become_sdxl(folder: Path) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), "addition_embed_type": "text_time"}))
 
 
-def become_an_inpainter(folder: Path) -> None:
+def become_an_upscaler(folder: Path) -> None:
     path = folder / "unet" / "config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "in_channels": 9}))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "in_channels": 7}))
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def become_an_inpainter(folder: Path) -> None:
         (pickle_it, "save_pretrained"),
         (lose_the_weights, "no .safetensors"),
         (lose_a_tensor, "1 of its tensors are missing"),
-        (become_an_inpainter, "takes 9 channels"),
+        (become_an_upscaler, "takes 7 channels"),
         (become_sdxl, "of another family"),
     ],
 )

@@ -135,7 +135,9 @@ def assert_follows(
 @pytest.mark.parametrize("spacing", [Spacing.MODEL, Spacing.KARRAS])
 @pytest.mark.parametrize("strength", [0.29, 0.5, 0.75])
 @pytest.mark.parametrize("sampler", [sampler for sampler in REFERENCES if sampler is not Sampler.LMS])
-def test_a_run_from_a_picture_is_the_last_part_of_diffusers(sampler: Sampler, strength: float, spacing: Spacing) -> None:
+def test_a_run_from_a_picture_is_the_last_part_of_diffusers(
+    sampler: Sampler, strength: float, spacing: Spacing
+) -> None:
     """Noise added, coefficients and draws. diffusers' LMS takes the weights of slopes that it has not seen."""
     if spacing is not Spacing.MODEL and sampler not in SPACEABLE:
         pytest.skip("diffusers has no such switch")

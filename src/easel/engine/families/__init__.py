@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def plan_diffusion(folder: Path, request: PictureRequest) -> Plan:
     """The run on the noise schedule of the folder. Raises InvalidRequest, and ValueError for too many steps."""
-    return plan(read_noise_schedule(folder), request.sampler, request.spacing, request.steps)
+    return plan(read_noise_schedule(folder), request.sampler, request.spacing, request.steps, request.share)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

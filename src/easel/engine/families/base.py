@@ -25,6 +25,27 @@ class Conditioning:
         return self.states.nbytes + self.pooled.nbytes
 
 
+class LoadedAutoencoder(Protocol):
+    """What stands between latents and pixels. Tensors are on the runner's device and float32, one picture at a time."""
+
+    @property
+    def pixels(self) -> int:
+        """Along each side, that one latent stands for."""
+        ...
+
+    def latent_shape(self, width: int, height: int) -> tuple[int, int, int]:
+        """Channels, rows and columns of a picture's latents."""
+        ...
+
+    def encode(self, picture: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        """height x width x 3, from 0 to 1 -> channels x h x w. `noise` is a unit Gaussian of the latents' shape."""
+        ...
+
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        """channels x h x w -> height x width x 3, from 0 to 1."""
+        ...
+
+
 class LoadedFamily(Protocol):
     """One checkpoint's networks. All tensors in and out are on the runner's device; latents and answers are float32."""
 
@@ -33,8 +54,12 @@ class LoadedFamily(Protocol):
         """Memory that the weights take."""
         ...
 
-    def latent_shape(self, width: int, height: int) -> tuple[int, int, int]:
-        """Channels, rows and columns of a picture's latents."""
+    @property
+    def autoencoder(self) -> LoadedAutoencoder: ...
+
+    @property
+    def reads_mask(self) -> bool:
+        """Whether the network was trained to inpaint: beside latents it is given a mask and the masked picture's."""
         ...
 
     def encode(self, text: str) -> Conditioning:
@@ -44,9 +69,8 @@ class LoadedFamily(Protocol):
     def predict(
         self, latents: torch.Tensor, timesteps: torch.Tensor, conditionings: Sequence[Conditioning]
     ) -> torch.Tensor:
-        """The network call, one conditioning a row. rows x channels x h x w, rows -> rows x channels x h x w."""
-        ...
+        """The network call, one conditioning a row. rows x channels x h x w, rows -> rows x channels x h x w.
 
-    def decode(self, latents: torch.Tensor) -> torch.Tensor:
-        """channels x h x w -> height x width x 3, from 0 to 1."""
+        A network that reads a mask is given 2 x channels + 1: latents, mask, and the masked picture's latents.
+        """
         ...

@@ -16,7 +16,7 @@ def load_unet(source: Source, *, is_told_size: bool = False) -> UNet2DConditionM
     """Raises InvalidRequest for a network that asks for more than text and, with `is_told_size`, the size."""
     settings = source.settings("unet/config.json")
     drawn, coded = settings.get("in_channels"), source.settings("vae/config.json").get("latent_channels")
-    if drawn != coded:
+    if coded is None or drawn not in (coded, inpainting_channels(coded)):
         raise _unsuitable(
             source.folder, f"takes {drawn} channels where the autoencoder makes {coded}: it is for other tasks"
         )
@@ -25,6 +25,11 @@ def load_unet(source: Source, *, is_told_size: bool = False) -> UNet2DConditionM
     if settings.get("time_cond_proj_dim") is not None:
         raise _unsuitable(source.folder, "has guidance as an input, which no family here gives it")
     return source.network(UNet2DConditionModel, "unet", channels_last=True)
+
+
+def inpainting_channels(latent_channels: int) -> int:
+    """Of a network that was trained to inpaint: latents, a mask, and the latents of the masked picture."""
+    return 2 * latent_channels + 1
 
 
 def _unsuitable(folder: Path, why: str) -> InvalidRequest:
@@ -82,18 +87,27 @@ class Autoencoder:
         """Channels, rows and columns of a picture's latents."""
         return (self.network.config.latent_channels, height // self.pixels, width // self.pixels)
 
+    def encode(self, picture: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        """height x width x 3, from 0 to 1 -> channels x h x w: a sample of what the encoder holds possible."""
+        signed = (picture.permute(2, 0, 1)[None] * 2 - 1).to(self.network.dtype)
+        found = self.network.encode(signed, return_dict=False)[0]
+        sample = found.mean.float() + found.std.float() * noise[None]
+        mean, std = self._statistics(sample)
+        return ((sample - mean) / std * self.network.config.scaling_factor)[0]
+
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """channels x h x w -> height x width x 3, from 0 to 1."""
-        settings = self.network.config
-        scaled = latents[None] / settings.scaling_factor
-        if settings.latents_mean is not None and settings.latents_std is not None:
-            mean, std = (
-                torch.tensor(per_channel).to(latents).view(1, -1, 1, 1)
-                for per_channel in (settings.latents_mean, settings.latents_std)
-            )
-            scaled = scaled * std + mean
+        mean, std = self._statistics(latents)
+        scaled = latents[None] / self.network.config.scaling_factor * std + mean
         picture = self.network.decode(scaled.to(self.network.dtype), return_dict=False)[0][0].float()
         return (picture / 2 + 0.5).clamp(0, 1).permute(1, 2, 0)
+
+    def _statistics(self, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean and spread of each channel, for an autoencoder whose settings name them; otherwise 0 and 1."""
+        settings = self.network.config
+        channels = settings.latent_channels
+        mean, std = settings.latents_mean or [0.0] * channels, settings.latents_std or [1.0] * channels
+        return torch.tensor(mean).to(like).view(1, -1, 1, 1), torch.tensor(std).to(like).view(1, -1, 1, 1)
 
 
 def weight_bytes(*networks: torch.nn.Module) -> int:

@@ -21,8 +21,8 @@ class StableDiffusion:
         self._text = text
         self._dtype = unet.dtype
         self._network = traced(_Call(unet), unet.device)
-        self.latent_shape = autoencoder.latent_shape
-        self.decode = autoencoder.decode
+        self.autoencoder = autoencoder
+        self.reads_mask = unet.config.in_channels != autoencoder.network.config.latent_channels
         self.bytes = weight_bytes(text.network, unet, autoencoder.network)
 
     @classmethod

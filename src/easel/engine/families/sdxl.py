@@ -31,10 +31,9 @@ class StableDiffusionXL:
         self._second = second
         self._dtype = unet.dtype
         self._network = traced(_Call(unet), unet.device)
-        self._pixels = autoencoder.pixels
         self._zeros_for_no_text = zeros_for_no_text
-        self.latent_shape = autoencoder.latent_shape
-        self.decode = autoencoder.decode
+        self.autoencoder = autoencoder
+        self.reads_mask = unet.config.in_channels != autoencoder.network.config.latent_channels
         self.bytes = weight_bytes(first.network, second.network, unet, autoencoder.network)
 
     @classmethod
@@ -62,7 +61,7 @@ class StableDiffusionXL:
         self, latents: torch.Tensor, timesteps: torch.Tensor, conditionings: Sequence[Conditioning]
     ) -> torch.Tensor:
         """The network is told that the picture was never scaled or cropped."""
-        height, width = (side * self._pixels for side in latents.shape[-2:])
+        height, width = (side * self.autoencoder.pixels for side in latents.shape[-2:])
         sizes = torch.tensor([[height, width, 0, 0, height, width]], dtype=self._dtype, device=latents.device)
         answer = self._network(
             latents.to(self._dtype),

@@ -6,8 +6,8 @@ from typing import Final
 
 from easel.domain.sampling import Sampler, Spacing, steps_taken
 from easel.engine.samplers import ddim, ddpm, dpmpp, euler, euler_ancestral, heun, kdpm2, lcm, multistep, pndm, unipc
-from easel.engine.samplers.schedule import NoiseSchedule
-from easel.engine.samplers.table import Plan, Step
+from easel.engine.samplers.schedule import CLEAN, NoiseSchedule
+from easel.engine.samplers.table import Plan, Step, mix_of
 
 __all__ = ["SAMPLERS", "NoiseSchedule", "Plan", "Step", "plan"]
 
@@ -39,8 +39,14 @@ def plan(schedule: NoiseSchedule, sampler: Sampler, spacing: Spacing, steps: int
     if not 1 <= steps < schedule.length:
         raise ValueError(f"steps must be 1 to {schedule.length - 1} for this model, not {steps}")
     taken = steps_taken(steps, strength)
-    planned = SAMPLERS[sampler](schedule, steps, spacing, steps - taken)
+    planned = _ending_clean(SAMPLERS[sampler](schedule, steps, spacing, steps - taken))
     if steps * strength < 0.999:
         least = f"A strength of {strength:g} leaves less than one of {steps} steps; one was taken, the least there is."
         return replace(planned, notes=(*planned.notes, least))
     return planned
+
+
+def _ending_clean(planned: Plan) -> Plan:
+    """Some samplers end at the noise of the first training step, and what they leave is decoded as if it were none."""
+    *before, last = planned.steps
+    return replace(planned, steps=(*before, replace(last, lands=mix_of(CLEAN))))

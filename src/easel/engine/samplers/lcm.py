@@ -23,12 +23,12 @@ def plan(schedule: NoiseSchedule, steps: int, spacing: Spacing, skip: int = 0) -
     planned: list[Step] = []
     for at, to in pairwise([*nodes, CLEAN]):
         scaled = at.timestep * TIMESTEP_SCALING
-        skip = SIGMA_DATA**2 / (scaled**2 + SIGMA_DATA**2)
+        passed = SIGMA_DATA**2 / (scaled**2 + SIGMA_DATA**2)
         planned.append(
             Step(
                 timestep=at.timestep,
                 prediction=x0_from(schedule.prediction, at),
-                keep=to.alpha * skip,
+                keep=to.alpha * passed,
                 predictions=(to.alpha * scaled / (scaled**2 + SIGMA_DATA**2) ** 0.5,),
                 noise=to.sigma,
                 clean=x0_from(schedule.prediction, at),
