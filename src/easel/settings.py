@@ -1,5 +1,6 @@
 """Settings, read from the environment by the command line only, and passed in."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -55,6 +56,14 @@ class Settings(BaseSettings):
     )
     threads: int | None = Field(None, ge=1, description="CPU threads of a worker; all cores otherwise.")
     allow_private_urls: bool = Field(False, description="Let webhooks and image URLs reach private addresses.")
+    stripe_secret_key: str | None = Field(None, description="Of the Stripe account that cards are charged for.")
+    stripe_webhook_secret: str | None = Field(
+        None, description="Signs Stripe's events, sent to /api/payments/stripe; without it no card is charged."
+    )
+    stripe_api_base: str | None = Field(None, description="Another server than Stripe's own, for tests.")
+    least_top_up: Annotated[Decimal, Field(gt=0)] = Field(
+        Decimal(10), description="The smallest top-up by card, in dollars."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much is logged.")
     log_json: bool = Field(False, description="One JSON object a log line.")
 

@@ -58,6 +58,7 @@ def test_they_can_be_undone_and_done_again(empty_database: Database) -> None:
     with empty_database.engine.begin() as connection:
         config = migration_config()
         config.attributes["connection"] = connection
+        connection.execute(text("SET LOCAL ROLE NONE"))
         command.downgrade(config, "base")
         left = set(inspect(connection).get_table_names()) - {"alembic_version"}
         functions = connection.scalars(

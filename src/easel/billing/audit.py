@@ -39,17 +39,33 @@ CHECKS: Mapping[str, str] = MappingProxyType(
             HAVING count(t.id) FILTER (WHERE t.kind = 'hold') <> 1
                 OR count(t.id) FILTER (WHERE t.kind IN ('capture', 'release')) <> (h.state <> 'held')::int
             ORDER BY h.id""",
-        "Captured holds sum to {0} micro-dollars, but the house has earned {1}": """
-            SELECT h.captured, e.earned
+        "Captured holds less refunds, and fees, sum to {0} micro-dollars, but the house has earned {1}": """
+            SELECT h.captured - r.refunded + f.charged, e.earned
             FROM (SELECT coalesce(sum(captured), 0) AS captured FROM holds) h,
+                (SELECT coalesce(sum(amount), 0) AS refunded FROM refunds) r,
+                (SELECT coalesce(-sum(e.amount), 0) AS charged
+                 FROM ledger_entries e JOIN ledger_transfers t ON t.id = e.transfer_id
+                    JOIN wallets w ON w.id = e.wallet_id
+                 WHERE t.kind = 'fee' AND w.kind = 'available') f,
                 (SELECT coalesce(sum(amount), 0) AS earned
                  FROM ledger_entries JOIN wallets w ON w.id = wallet_id WHERE w.kind = 'revenue') e
-            WHERE h.captured <> e.earned""",
-        "The guard {0} is missing or switched off; restore it from migration 0003": """
+            WHERE h.captured - r.refunded + f.charged <> e.earned""",
+        "Hold {0} captured {1} micro-dollars, and {2} of it were refunded": """
+            SELECT h.id, h.captured, sum(r.amount) FROM holds h JOIN refunds r ON r.hold_id = h.id
+            GROUP BY h.id HAVING sum(r.amount) > h.captured ORDER BY h.id""",
+        "Refund {0} of {1} micro-dollars is not in the ledger": """
+            SELECT r.id, r.amount FROM refunds r
+            WHERE NOT EXISTS (SELECT 1 FROM ledger_transfers t WHERE t.key = 'refund:' || r.key) ORDER BY r.id""",
+        "Payment {0} of {1} micro-dollars is {2}, but the ledger has {3} credits for it": """
+            SELECT p.id, p.amount, p.state, count(t.id)
+            FROM top_ups p LEFT JOIN ledger_transfers t ON t.key = 'credit:top-up:' || p.uuid
+            GROUP BY p.id HAVING count(t.id) <> (p.state = 'paid')::int ORDER BY p.id""",
+        "The guard {0} is missing or switched off; restore it from migration 0003 or 0010": """
             SELECT guard FROM unnest(ARRAY[
                 'ledger_entries_add_to_balance', 'wallets_guard', 'wallets_stay', 'holds_guard', 'holds_stay',
                 'ledger_entries_append_only', 'ledger_transfers_append_only',
-                'ledger_entries_sum_to_zero', 'ledger_transfers_sum_to_zero']) AS guard
+                'ledger_entries_sum_to_zero', 'ledger_transfers_sum_to_zero',
+                'refunds_guard', 'refunds_append_only', 'payment_events_append_only']) AS guard
             WHERE NOT EXISTS (SELECT 1 FROM pg_trigger WHERE tgname = guard AND tgenabled IN ('O', 'A'))
             ORDER BY guard""",
     }

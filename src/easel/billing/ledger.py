@@ -1,4 +1,4 @@
-"""The verbs of money: hold, capture, release, credit. The only writer of the ledger.
+"""The verbs of money: hold, capture, release, refund, credit, take back, charge, adjust. The only writer of the ledger.
 
 Every verb may be called again with the same key (or hold) and then changes nothing, so a retry after a lost answer is
 safe. A verb that disagrees with what was booked before raises Conflict.
@@ -8,11 +8,11 @@ ends. Two verbs on one account therefore happen one after the other, and what a 
 until it commits. The database refuses an overdraft and an unbalanced transfer even if this file is wrong.
 """
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from sqlalchemy.orm import Session
 
-from easel.billing.tables import Hold, HoldState, LedgerEntry, LedgerTransfer, Wallet, WalletKind
+from easel.billing.tables import Hold, HoldState, LedgerEntry, LedgerTransfer, Refund, Wallet, WalletKind
 from easel.domain.errors import Conflict, InvalidRequest, NotEnoughCredit, NotFound
 from easel.domain.money import MICROS_PER_DOLLAR, Micros, format_dollars
 from easel.kit.clock import Clock
@@ -79,6 +79,86 @@ def credit(session: Session, clock: Clock, account_id: int, amount: Micros, key:
     available = _lock_wallets(session, account_id)[WalletKind.AVAILABLE]
     change = {_house_wallet(session, WalletKind.CASH): -amount, available.id: amount}
     _book(session, clock, f"credit:{key}", "credit", change, memo)
+
+
+def refund(session: Session, clock: Clock, hold_id: int, amount: Micros, key: str, reason: str) -> None:
+    """Give `amount` of a captured hold back. Raises InvalidRequest for more than is left of what was captured.
+
+    Raises Conflict when `key` stands for another refund, or when the hold was never captured.
+    """
+    _check_amount(amount, at_least=1)
+    held = _lock_hold(session, hold_id)
+    known = refund_under(session, key)
+    if known is not None:
+        if (known.hold_id, known.amount) != (hold_id, amount):
+            raise Conflict(f"The key {key} already stands for another refund; use another key")
+        return
+    if held.state != HoldState.CAPTURED:
+        raise Conflict(f"Hold {hold_id} is {held.state}; only what was captured can be refunded")
+    left = Micros(held.captured - refunded(session, hold_id))
+    if amount > left:
+        raise InvalidRequest("amount", f"{format_dollars(left)} of this is left to refund; give no more than that back")
+    session.add(Refund(key=key, hold_id=hold_id, amount=amount, reason=reason, created_at=clock.now()))
+    session.flush()
+    available = _lock_wallets(session, held.account_id)[WalletKind.AVAILABLE]
+    change = {_house_wallet(session, WalletKind.REVENUE): -amount, available.id: amount}
+    _book(session, clock, f"refund:{key}", "refund", change, reason)
+
+
+def refunded(session: Session, hold_id: int) -> Micros:
+    """How much of a hold has been given back."""
+    given = session.scalar(select(func.sum(Refund.amount)).filter_by(hold_id=hold_id))
+    return Micros(int(given or 0))
+
+
+def refund_under(session: Session, key: str) -> Refund | None:
+    """The refund that was made under `key`."""
+    return session.scalar(select(Refund).filter_by(key=key))
+
+
+def take_back(session: Session, clock: Clock, account_id: int, amount: Micros, key: str, memo: str) -> None:
+    """Book that a payment went back to the customer. What the account no longer has is the house's loss."""
+    _check_amount(amount, at_least=1)
+    available = _lock_wallets(session, account_id)[WalletKind.AVAILABLE]
+    if _booked(session, f"payback:{key}"):
+        return
+    taken = min(amount, _balance(available))
+    change = {
+        _house_wallet(session, WalletKind.CASH): amount,
+        available.id: -taken,
+        _house_wallet(session, WalletKind.GRANTS): taken - amount,
+    }
+    _book(session, clock, f"payback:{key}", "payback", change, memo)
+
+
+def charge(session: Session, clock: Clock, account_id: int, amount: Micros, key: str, memo: str) -> None:
+    """Take `amount` for something that is no picture, such as a month of a plan. Raises NotEnoughCredit."""
+    _check_amount(amount, at_least=1)
+    available = _lock_wallets(session, account_id)[WalletKind.AVAILABLE]
+    if _balance(available) < amount and not _booked(session, f"fee:{key}"):
+        raise NotEnoughCredit(f"This costs {format_dollars(amount)}; add credit first.")
+    _book(
+        session,
+        clock,
+        f"fee:{key}",
+        "fee",
+        {available.id: -amount, _house_wallet(session, WalletKind.REVENUE): amount},
+        memo,
+    )
+
+
+def adjust(session: Session, clock: Clock, account_id: int, amount: Micros, key: str, reason: str) -> None:
+    """An operator's correction: credit given, or, below zero, taken. Raises NotEnoughCredit for more than there is."""
+    _check_amount(Micros(abs(amount)), at_least=1)
+    if not reason.strip():
+        raise InvalidRequest("reason", "An adjustment needs a reason; it stands in the account's statement")
+    available = _lock_wallets(session, account_id)[WalletKind.AVAILABLE]
+    if _balance(available) + amount < 0 and not _booked(session, f"adjustment:{key}"):
+        raise NotEnoughCredit(
+            f"The account has {format_dollars(_balance(available))}; no more than that can be taken from it"
+        )
+    change = {_house_wallet(session, WalletKind.GRANTS): -amount, available.id: amount}
+    _book(session, clock, f"adjustment:{key}", "adjustment", change, reason)
 
 
 def _end(session: Session, clock: Clock, held: Hold, state: HoldState, captured: Micros) -> None:

@@ -1,16 +1,21 @@
-"""What an account has chosen: its limits, and whether its pictures cost anything."""
+"""What an account has chosen: its limits, and what its pictures cost."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from easel.domain.errors import InvalidRequest
+from easel.domain.money import Micros, micros_from_dollars
+
+NOTHING = Micros(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     name: str
     title: str
+    summary: str
+    """One line for people who choose."""
     queue_limit: int
     """How many requests of the account may wait or be drawn at one time."""
     priority: int = 1
@@ -21,6 +26,10 @@ class Plan:
     """Pictures of open models cost nothing."""
     daily_pictures: int | None = None
     """How many pictures a day cost nothing, and then no more are drawn; None: no such number."""
+    monthly_pictures: int = 0
+    """How many pictures of each paid month cost nothing; further ones cost the model's price."""
+    monthly_fee: Micros = NOTHING
+    """What a month costs whoever chooses the plan without an operator."""
 
     @property
     def is_free_of_charge(self) -> bool:
@@ -31,10 +40,38 @@ PLANS: Mapping[str, Plan] = MappingProxyType(
     {
         plan.name: plan
         for plan in (
-            Plan(name="free", title="Free", queue_limit=5, priority=0, daily_pictures=20),
-            Plan(name="pay-as-you-go", title="Pay as you go", queue_limit=5),
-            Plan(name="standard", title="Standard", queue_limit=10, share=2),
-            Plan(name="premium", title="Premium", queue_limit=15, share=2, unlimited=True),
+            Plan(
+                name="free",
+                title="Free",
+                summary="20 pictures a day, to try everything.",
+                queue_limit=5,
+                priority=0,
+                daily_pictures=20,
+            ),
+            Plan(
+                name="pay-as-you-go",
+                title="Pay as you go",
+                summary="Each picture at the model's price, from credit that does not expire.",
+                queue_limit=5,
+            ),
+            Plan(
+                name="standard",
+                title="Standard",
+                summary="10,000 pictures a month, further ones at the model's price.",
+                queue_limit=10,
+                share=2,
+                monthly_pictures=10_000,
+                monthly_fee=micros_from_dollars("47"),
+            ),
+            Plan(
+                name="premium",
+                title="Premium",
+                summary="Unlimited pictures, in fair share with everybody else.",
+                queue_limit=15,
+                share=2,
+                unlimited=True,
+                monthly_fee=micros_from_dollars("149"),
+            ),
         )
     }
 )

@@ -96,3 +96,91 @@ class Hold(Base):
     state: Mapped[str] = mapped_column(server_default=HoldState.HELD)
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+
+
+class Refund(Base):
+    """Money of a captured hold, given back. The database lets all refunds of a hold sum to what it captured at most."""
+
+    __tablename__ = "refunds"
+    __table_args__ = (CheckConstraint("amount > 0", name="amount"),)
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    key: Mapped[str] = mapped_column(unique=True)
+    hold_id: Mapped[int] = mapped_column(ForeignKey("holds.id"), index=True)
+    amount: Mapped[Micros]
+    reason: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class PlanChange(Base):
+    """When an account went from one plan to another, and why. Only added to."""
+
+    __tablename__ = "plan_changes"
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), index=True)
+    from_plan: Mapped[str]
+    to_plan: Mapped[str]
+    reason: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class PlanPeriod(Base):
+    """The month that an account has paid its plan for."""
+
+    __tablename__ = "plan_periods"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    plan: Mapped[str]
+    begins_at: Mapped[datetime]
+    ends_at: Mapped[datetime] = mapped_column(index=True)
+    renews: Mapped[bool]
+
+
+class LowBalance(Base):
+    """Accounts that were told that their balance is low, and have not been above since."""
+
+    __tablename__ = "low_balances"
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"), primary_key=True)
+    told_at: Mapped[datetime]
+
+
+class TopUp(Base):
+    """A payment begun at the payment provider. Its amount is ours; an event that says another one is refused."""
+
+    __tablename__ = "top_ups"
+    __table_args__ = (
+        CheckConstraint("amount > 0", name="amount"),
+        CheckConstraint("state IN ('open', 'paid', 'failed')", name="state"),
+        CheckConstraint("(state = 'paid') = (paid_at IS NOT NULL)", name="paid"),
+        CheckConstraint("taken_back BETWEEN 0 AND amount", name="taken_back"),
+        Index(None, "account_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    uuid: Mapped[str] = mapped_column(unique=True)
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    amount: Mapped[Micros]
+    currency: Mapped[str]
+    state: Mapped[str] = mapped_column(server_default="open")
+    session_id: Mapped[str | None] = mapped_column(unique=True)
+    """The provider's own name for it."""
+    payment_intent: Mapped[str | None] = mapped_column(index=True)
+    taken_back: Mapped[Micros] = mapped_column(server_default="0")
+    """Refunded or disputed at the provider."""
+    created_at: Mapped[datetime]
+    paid_at: Mapped[datetime | None]
+
+
+class PaymentEvent(Base):
+    """What the payment provider has told us, once each. Only added to."""
+
+    __tablename__ = "payment_events"
+
+    event_id: Mapped[str] = mapped_column(primary_key=True)
+    type: Mapped[str]
+    outcome: Mapped[str]
+    """What was done, in a sentence."""
+    top_up_id: Mapped[int | None] = mapped_column(ForeignKey("top_ups.id"))
+    received_at: Mapped[datetime]

@@ -7,7 +7,11 @@ from sqlalchemy import BigInteger, ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from easel.billing.tables import LedgerEntry, LedgerTransfer, Wallet, WalletKind
-from easel.domain.money import Micros
+from easel.domain.money import Micros, dollars
+from easel.kit.csv import csv_text
+
+LONGEST_EXPORT = 100_000
+"""Lines of one CSV file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +24,8 @@ class StatementLine:
     memo: str | None
     available: Micros
     reserved: Micros
+    balance: Micros
+    """What the account could spend after it."""
 
 
 def balance(session: Session, account_id: int) -> Micros:
@@ -32,40 +38,93 @@ def reserved(session: Session, account_id: int) -> Micros:
     return _balance_of(session, account_id, WalletKind.RESERVED)
 
 
-def statement(session: Session, account_id: int, limit: int = 100) -> list[StatementLine]:
-    """The newest `limit` transfers of the account, newest first."""
+def statement(
+    session: Session,
+    account_id: int,
+    limit: int = 100,
+    *,
+    before: int | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> list[StatementLine]:
+    """The account's newest transfers, newest first. `before` is a transfer's number: the next page ends there."""
 
     def change(kind: WalletKind) -> ColumnElement[int]:
         return func.coalesce(func.sum(LedgerEntry.amount).filter(Wallet.kind == kind), 0).cast(BigInteger)
 
-    lines = session.execute(
+    lines = (
         select(
-            LedgerTransfer.id,
-            LedgerTransfer.created_at,
-            LedgerTransfer.kind,
-            LedgerTransfer.memo,
-            change(WalletKind.AVAILABLE),
-            change(WalletKind.RESERVED),
+            LedgerTransfer.id.label("id"),
+            LedgerTransfer.created_at.label("created_at"),
+            LedgerTransfer.kind.label("kind"),
+            LedgerTransfer.memo.label("memo"),
+            change(WalletKind.AVAILABLE).label("available"),
+            change(WalletKind.RESERVED).label("reserved"),
         )
         .select_from(LedgerTransfer)
         .join(LedgerEntry)
         .join(Wallet)
         .where(Wallet.account_id == account_id)
         .group_by(LedgerTransfer.id)
-        .order_by(LedgerTransfer.id.desc())
-        .limit(limit)
     )
-    return [
-        StatementLine(
-            transfer_id=transfer_id,
-            created_at=created_at,
-            kind=kind,
-            memo=memo,
-            available=Micros(available),
-            reserved=Micros(reserved),
+    if before is not None:
+        lines = lines.where(LedgerTransfer.id < before)
+    if since is not None:
+        lines = lines.where(LedgerTransfer.created_at >= since)
+    if until is not None:
+        lines = lines.where(LedgerTransfer.created_at < until)
+    page = session.execute(lines.order_by(LedgerTransfer.id.desc()).limit(limit)).all()
+    if not page:
+        return []
+    running = _balance_at(session, account_id, page[0].id)
+    statement: list[StatementLine] = []
+    for line in page:
+        statement.append(
+            StatementLine(
+                transfer_id=line.id,
+                created_at=line.created_at,
+                kind=line.kind,
+                memo=line.memo,
+                available=Micros(line.available),
+                reserved=Micros(line.reserved),
+                balance=running,
+            )
         )
-        for transfer_id, created_at, kind, memo, available, reserved in lines
-    ]
+        running = Micros(running - line.available)
+    return statement
+
+
+def statement_csv(session: Session, account_id: int, since: datetime, until: datetime) -> str:
+    """All transfers of a time as a table; amounts in dollars."""
+    lines = statement(session, account_id, LONGEST_EXPORT, since=since, until=until)
+    header = ("transfer", "time", "kind", "available", "reserved", "balance", "memo")
+    rows = (
+        (
+            line.transfer_id,
+            line.created_at.isoformat(),
+            line.kind,
+            dollars(line.available),
+            dollars(line.reserved),
+            dollars(line.balance),
+            line.memo,
+        )
+        for line in reversed(lines)
+    )
+    return csv_text(header, rows)
+
+
+def _balance_at(session: Session, account_id: int, transfer_id: int) -> Micros:
+    """What the account could spend after that transfer."""
+    entries = (
+        select(func.coalesce(func.sum(LedgerEntry.amount), 0).cast(BigInteger))
+        .join(Wallet)
+        .where(
+            Wallet.account_id == account_id,
+            Wallet.kind == WalletKind.AVAILABLE,
+            LedgerEntry.transfer_id <= transfer_id,
+        )
+    )
+    return Micros(session.scalar(entries) or 0)
 
 
 def _balance_of(session: Session, account_id: int, kind: WalletKind) -> Micros:

@@ -11,11 +11,12 @@ from easel.accounts import queries
 from easel.accounts.owner import ensure_owner
 from easel.accounts.sign_in import create_sign_in_token
 from easel.accounts.tables import Role
-from easel.billing import ledger, wallets
+from easel.billing import ledger, subscriptions, wallets
 from easel.billing.plans import PLANS, plan_named
 from easel.cli.context import open_installation
+from easel.cli.money import read_dollars
 from easel.domain.errors import InvalidRequest
-from easel.domain.money import Micros, format_dollars, micros_from_dollars
+from easel.domain.money import format_dollars
 from easel.generations import suspend as suspending
 from easel.kit.ids import new_uuid
 from easel.webhooks.deliver import account_secret
@@ -75,7 +76,7 @@ def credit(
     key: Annotated[str | None, Parameter(help="The payment's own name; the same one is booked once.")] = None,
 ) -> None:
     """Book money that an account has paid."""
-    amount = _amount(dollars)
+    amount = read_dollars(dollars)
     with open_installation() as installation, installation.database.transaction() as session:
         found = queries.find_account(session, account)
         ledger.credit(session, installation.clock, found.id, amount, key or new_uuid(), memo)
@@ -86,8 +87,9 @@ def credit(
 def plan(account: Annotated[str, ACCOUNT], plan: Annotated[str, PLAN], /) -> None:
     """Change an account's plan. Pictures already asked for keep their price."""
     with open_installation() as installation, installation.database.transaction() as session:
-        chosen = plan_named(plan)
-        found = queries.set_plan(session, queries.find_account(session, account).id, chosen.name)
+        found = queries.find_account(session, account)
+        chosen = subscriptions.assign(session, installation.clock, found.id, found.plan, plan)
+        queries.set_plan(session, found.id, chosen.name)
         print(f"{found.name} is on the plan {chosen.title}: {chosen.queue_limit} requests may be queued")
 
 
@@ -141,10 +143,3 @@ def webhook_secret(
     with open_installation() as installation, installation.database.transaction() as session:
         found = queries.find_account(session, account) if account else ensure_owner(session, installation.clock)
         print(f"Webhook secret: {account_secret(installation.secret, found.id)}")
-
-
-def _amount(dollars: str) -> Micros:
-    try:
-        return micros_from_dollars(dollars)
-    except ValueError as error:
-        raise InvalidRequest("dollars", str(error)) from None

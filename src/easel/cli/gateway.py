@@ -8,9 +8,11 @@ from typing import Annotated
 import uvicorn
 from cyclopts import Parameter
 
+from easel.billing.checkout import Checkout
 from easel.cli.context import open_installation
 from easel.cli.orphan import stop_with_parent
 from easel.db.listener import NotificationHub
+from easel.domain.money import micros_from_dollars
 from easel.gateway.app import create_app
 from easel.gateway.services import Services
 from easel.gateway.telling import teller
@@ -44,6 +46,8 @@ def gateway(*, supervised: Annotated[bool, Parameter(show=False)] = False) -> No
             secret=installation.secret,
             allow_private_urls=settings.allow_private_urls,
             max_wait=timedelta(hours=settings.max_wait_hours),
+            checkout=_checkout(settings),
+            least_top_up=micros_from_dollars(str(settings.least_top_up)),
         )
         # No access log: its lines would carry keys that clients put into the query string.
         config = uvicorn.Config(
@@ -67,6 +71,16 @@ def gateway(*, supervised: Annotated[bool, Parameter(show=False)] = False) -> No
 
 def keep_of(settings: Settings) -> Keep:
     return Keep(results=None if settings.keep_days is None else timedelta(days=settings.keep_days))
+
+
+def _checkout(settings: Settings) -> Checkout | None:
+    if not (settings.stripe_secret_key and settings.stripe_webhook_secret):
+        return None
+    return Checkout(
+        secret_key=settings.stripe_secret_key,
+        webhook_secret=settings.stripe_webhook_secret,
+        api_base=settings.stripe_api_base,
+    )
 
 
 class LeavingServer(uvicorn.Server):

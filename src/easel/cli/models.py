@@ -12,6 +12,7 @@ from easel.catalogue import queries
 from easel.catalogue.tables import Model
 from easel.catalogue.weights import check_weights, comes_with_the_package, hub_repository
 from easel.cli.context import open_installation
+from easel.cli.money import read_dollars
 from easel.domain.errors import InvalidRequest, Unavailable
 from easel.domain.money import format_dollars
 
@@ -60,6 +61,14 @@ def install(
             queries.mark_installed(session, model_id, weights)
         print(f"{model_id} is installed: {weights}")
         print(f"for the installation in {installation.settings.data.resolve()}")
+
+
+@app.command
+def price(model_id: str, dollars: Annotated[str, Parameter(help="A picture, like 0.0047.")], /) -> None:
+    """Change what a picture of a model costs. Pictures already asked for keep their price."""
+    with open_installation() as installation, installation.database.transaction() as session:
+        model = queries.set_price(session, model_id, read_dollars(dollars))
+        print(f"A picture of {model_id} costs {format_dollars(model.price)}")
 
 
 @app.command

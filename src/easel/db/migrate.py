@@ -6,6 +6,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import text
 
+from easel.db.role import ROLE, prepare_role
 from easel.db.session import Database
 
 FOLDER = Path(__file__).parent / "migrations"
@@ -21,9 +22,13 @@ def migration_config() -> Config:
 
 
 def migrate(database: Database) -> None:
-    """Apply all migrations that the database does not have yet."""
+    """Apply all migrations that the database does not have yet. From then on the program works in its own role."""
     with database.engine.begin() as connection:
+        connection.execute(text("SET LOCAL ROLE NONE"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         config = migration_config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        has_role = prepare_role(connection)
+    if has_role:
+        database.take_role(ROLE)

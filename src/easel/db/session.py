@@ -2,9 +2,9 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, event
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
@@ -17,6 +17,7 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         self.url = url
+        self._role: str | None = None
         self.engine = create_engine(
             url.replace("postgresql://", "postgresql+psycopg://", 1),
             pool_size=pool_size,
@@ -33,6 +34,19 @@ class Database:
         """All of the block is committed, or none of it. The only place that commits."""
         with self._sessions() as session, session.begin():
             yield session
+
+    def take_role(self, role: str) -> None:
+        """Work in `role` from now on, in every connection. Once is enough."""
+        if self._role == role:
+            return
+        self._role = role
+
+        def set_role(connection: Any, _: object) -> None:
+            connection.execute(f"SET ROLE {role}")
+            connection.commit()
+
+        event.listen(self.engine, "connect", set_role)
+        self.engine.dispose()
 
     def close(self) -> None:
         self.engine.dispose()

@@ -5,10 +5,14 @@ from datetime import timedelta
 
 from easel.artifacts.blobs import BlobStore
 from easel.artifacts.links import LinkSigner
+from easel.billing.checkout import Checkout
 from easel.db.listener import NotificationHub
 from easel.db.session import Database
+from easel.domain.money import MICROS_PER_DOLLAR, Micros
 from easel.generations.submit import LONGEST_WAIT
 from easel.kit.clock import Clock
+
+LEAST_TOP_UP = Micros(10 * MICROS_PER_DOLLAR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,3 +32,6 @@ class Services:
     """Whether a webhook may lead to a private address."""
     max_wait: timedelta = LONGEST_WAIT
     """How long a request waits in the queue before it fails, unless it says so itself."""
+    checkout: Checkout | None = None
+    """Where cards are charged; without it an operator credits accounts."""
+    least_top_up: Micros = LEAST_TOP_UP

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from easel.artifacts import store
 from easel.artifacts.store import StoredPicture
 from easel.billing import ledger
+from easel.billing.pricing import Quote
 from easel.domain.money import Micros
 from easel.generations.events import Event, announce
 from easel.generations.tables import Generation
@@ -23,14 +24,25 @@ from easel.webhooks import outbox
 
 
 def finish(
-    session: Session, clock: Clock, lease: Lease, pictures: Sequence[StoredPicture], *, notes: Sequence[str] = ()
+    session: Session,
+    clock: Clock,
+    lease: Lease,
+    pictures: Sequence[StoredPicture],
+    *,
+    notes: Sequence[str] = (),
+    unpaid: int = 0,
 ) -> Generation:
-    """The pictures are delivered: record them, capture the hold, close the job."""
+    """The pictures are delivered: record them, capture the hold, close the job.
+
+    `unpaid` of them cost nothing, because something else was delivered in their place.
+    """
     job = queue.close(session, clock, lease, JobState.DONE)
     generation = generation_of(session, job)
     store.record(session, generation.id, pictures, clock.now())
-    ledger.capture(session, clock, generation.hold_id, Micros(generation.quoted))
-    generation.captured = Micros(generation.quoted)
+    price = Quote(generation.quoted, generation.per_picture, generation.included)
+    cost = price.for_delivered(len(pictures) - unpaid)
+    ledger.capture(session, clock, generation.hold_id, cost)
+    generation.captured = cost
     generation.notes = list(notes)
     if job.started_at and job.finished_at:
         generation.seconds = (job.finished_at - job.started_at).total_seconds()

@@ -13,6 +13,7 @@ from easel.accounts.tables import Account
 from easel.billing import ledger
 from easel.billing.plans import Plan, plan_named
 from easel.billing.pricing import quote
+from easel.billing.subscriptions import month_of
 from easel.catalogue.limits import resolve
 from easel.catalogue.queries import find_model
 from easel.domain.errors import QuotaUsedUp, TooManyQueued
@@ -47,6 +48,7 @@ def submit(
     details: dict[str, Any] | None = None,
     idempotency: Idempotency | None = None,
     max_wait: timedelta = LONGEST_WAIT,
+    api_key_id: int | None = None,
 ) -> Generation:
     """Write the order. Nothing is written, and nothing held, when it raises.
 
@@ -72,7 +74,8 @@ def submit(
     check_queue(session, account.id, plan)
     now = clock.now()
     check_quota(session, account.id, plan, request.samples, now)
-    price = quote(plan, model.price, request.samples)
+    included_left = left_of_the_month(session, account.id, plan, now)
+    price = quote(plan, model.price, request.samples, included_left=included_left)
     uuid = new_uuid()
     hold_id = ledger.hold(session, clock, account.id, price.total, key=f"hold:{uuid}")
     generation = Generation(
@@ -82,7 +85,10 @@ def submit(
         request=request.as_json(),
         details=details or {},
         temporary=temporary,
+        api_key_id=api_key_id,
         quoted=price.total,
+        per_picture=price.per_picture,
+        included=price.included,
         hold_id=hold_id,
         webhook=webhook,
         track_id=track_id,
@@ -127,6 +133,13 @@ def check_quota(session: Session, account_id: int, plan: Plan, samples: int, now
             f"The {plan.title} plan draws {plan.daily_pictures} pictures a day and {max(left, 0)} are left of them; "
             "ask again after midnight UTC, or change to another plan."
         )
+
+
+def left_of_the_month(session: Session, account_id: int, plan: Plan, now: datetime) -> int:
+    """How many of the plan's monthly pictures the account has not used."""
+    if not plan.monthly_pictures:
+        return 0
+    return max(0, plan.monthly_pictures - count_pictures(session, account_id, month_of(session, account_id, now)))
 
 
 def count_pictures(session: Session, account_id: int, since: datetime) -> int:

@@ -33,7 +33,13 @@ class Generation(Base):
     """What the dialect needs to answer again in its own words; opaque here."""
     temporary: Mapped[bool]
     """Whether the pictures may be removed after a day."""
+    api_key_id: Mapped[int | None] = mapped_column(ForeignKey("api_keys.id"))
+    """The key that asked; None for a person on the site."""
     quoted: Mapped[Micros]
+    """What is held: the most that it may cost."""
+    per_picture: Mapped[Micros] = mapped_column(server_default="0")
+    included: Mapped[int] = mapped_column(server_default="0")
+    """How many of its pictures are the plan's and cost nothing."""
     captured: Mapped[Micros | None]
     hold_id: Mapped[int] = mapped_column(ForeignKey("holds.id"))
     webhook: Mapped[str | None]

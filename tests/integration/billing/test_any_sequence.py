@@ -1,6 +1,6 @@
 """Any sequence of the verbs, repeated and contradicting ones included, against a model of what should come out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, ClassVar
 
@@ -29,6 +29,7 @@ class Expected:
     id: int
     amount: int
     ended_as: tuple[str, int] | None = None
+    refunds: dict[str, int] = field(default_factory=dict[str, int])
 
 
 class Money(RuleBasedStateMachine):
@@ -46,6 +47,8 @@ class Money(RuleBasedStateMachine):
         self.available = [0, 0]
         self.expected: dict[str, tuple[int, Expected]] = {}
         self.payments: dict[str, tuple[int, int]] = {}
+        self.others: dict[str, tuple[int, int]] = {}
+        self.refund_keys: dict[str, tuple[str, int]] = {}
         self.accounts: list[int] = []
 
     @initialize()
@@ -109,6 +112,56 @@ class Money(RuleBasedStateMachine):
         if key in self.expected:
             who, known = self.expected[key]
             self.ends(who, known, "released", 0, self.do(ledger.release, known.id))
+
+    @rule(key=holds, amount=amounts, refund=keys)
+    def refund(self, key: str, amount: int, refund: str) -> None:
+        if key not in self.expected:
+            return
+        who, known = self.expected[key]
+        answer = self.do(ledger.refund, known.id, Micros(amount), f"{self.run_id}:{refund}", "asked for")
+        state, captured = known.ended_as or ("held", 0)
+        if amount == 0:
+            assert answer is InvalidRequest
+        elif refund in self.refund_keys:
+            assert answer is (None if self.refund_keys[refund] == (key, amount) else Conflict)
+        elif state != "captured":
+            assert answer is Conflict
+        elif amount > captured - sum(known.refunds.values()):
+            assert answer is InvalidRequest
+        else:
+            assert answer is None
+            known.refunds[refund] = amount
+            self.refund_keys[refund] = (key, amount)
+            self.available[who] += amount
+
+    @rule(who=st.integers(0, 1), amount=st.integers(-20_000, 20_000), key=keys)
+    def adjust(self, who: int, amount: int, key: str) -> None:
+        self.once(ledger.adjust, "adjust", who, amount, key, goes_below=False)
+
+    @rule(who=st.integers(0, 1), amount=amounts, key=keys)
+    def charge(self, who: int, amount: int, key: str) -> None:
+        self.once(ledger.charge, "charge", who, -amount, key, goes_below=False)
+
+    @rule(who=st.integers(0, 1), amount=amounts, key=keys)
+    def take_back(self, who: int, amount: int, key: str) -> None:
+        self.once(ledger.take_back, "take back", who, -amount, key, goes_below=True)
+
+    def once(self, verb: Any, name: str, who: int, change: int, key: str, *, goes_below: bool) -> None:
+        """A verb that moves the available money of one account by `change`, once a key."""
+        amount = change if verb is ledger.adjust else -change
+        answer = self.do(verb, self.accounts[who], Micros(amount), f"{self.run_id}:{key}", "a reason")
+        known = self.others.get(f"{name} {key}")
+        if change == 0:
+            assert answer is InvalidRequest
+        elif known is not None:
+            # A payback books what there was then; asked again, it is the one that was booked.
+            assert answer is (None if goes_below or known == (who, change) else Conflict)
+        elif self.available[who] + change < 0 and not goes_below:
+            assert answer is NotEnoughCredit
+        else:
+            assert answer is None
+            self.others[f"{name} {key}"] = (who, change)
+            self.available[who] = max(0, self.available[who] + change)
 
     def ends(self, who: int, known: Expected, state: str, captured: int, answer: Any) -> None:
         """The first end counts; the same again changes nothing; another one is a conflict."""

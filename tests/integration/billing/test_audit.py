@@ -74,7 +74,10 @@ def test_empty_books_are_sound(database: Database) -> None:
             "UPDATE holds SET state = 'released', ended_at = now() WHERE key = 'held'",
             ["open holds sum to 0", "Hold 1 is released, but the ledger has 1 transfers that reserve it and 0"],
         ),
-        ("UPDATE holds SET captured = 5 WHERE key = 'captured'", ["Captured holds sum to 5 micro-dollars"]),
+        (
+            "UPDATE holds SET captured = 5 WHERE key = 'captured'",
+            ["Captured holds less refunds, and fees, sum to 5 micro-dollars"],
+        ),
         (
             "INSERT INTO holds (key, account_id, amount, created_at) VALUES ('from nowhere', 1, 5, now())",
             ["open holds sum to 35", "the ledger has 0 transfers that reserve it"],
@@ -82,6 +85,16 @@ def test_empty_books_are_sound(database: Database) -> None:
         (
             "ALTER TABLE ledger_entries DISABLE TRIGGER ledger_entries_append_only",
             ["ledger_entries_append_only is missing"],
+        ),
+        (
+            "INSERT INTO refunds (key, hold_id, amount, reason, created_at) SELECT 'r', id, 3, '', now() FROM holds"
+            " WHERE key = 'captured'",
+            ["sum to 1 micro-dollars, but the house has earned 4", "Refund 1 of 3 micro-dollars is not in the ledger"],
+        ),
+        (
+            "INSERT INTO top_ups (uuid, account_id, amount, currency, state, created_at, paid_at)"
+            " VALUES ('u', 1, 7, 'usd', 'paid', now(), now())",
+            ["Payment 1 of 7 micro-dollars is paid, but the ledger has 0 credits for it"],
         ),
         ("DROP TRIGGER holds_guard ON holds", ["The guard holds_guard is missing"]),
     ],

@@ -112,6 +112,24 @@ def test_a_hold_is_captured_or_released_and_never_both(
         assert look(database, account) == (before + (PRICE if captured[0] else 0), 0)
 
 
+def test_a_capture_is_refunded_once_however_many_ask(
+    database: Database, clock: SettableClock, rich: Callable[[int], int]
+) -> None:
+    account = rich(PRICE)
+    held = hold(database, clock, account, PRICE, "generation:1")
+    with database.transaction() as session:
+        ledger.capture(session, clock, held, PRICE)
+    outcomes = at_once(
+        database,
+        [
+            lambda session, number=number: ledger.refund(session, clock, held, PRICE, f"refund:{number}", "asked for")
+            for number in range(THREADS)
+        ],
+    )
+    assert Counter(outcomes) == {"": 1, "InvalidRequest": THREADS - 1}
+    assert look(database, account) == (PRICE, 0)
+
+
 def test_one_payment_is_credited_once(database: Database, clock: SettableClock, rich: Callable[[int], int]) -> None:
     account = rich(0)
     outcomes = at_once(

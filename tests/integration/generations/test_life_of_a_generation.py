@@ -8,12 +8,13 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
-from easel.accounts.queries import create_account, set_plan
+from easel.accounts.keys import create_key
+from easel.accounts.queries import create_account, get_account, set_plan
 from easel.accounts.tables import Account
 from easel.artifacts.store import StoredPicture, artifacts_of, picture_key
 from easel.billing import ledger
 from easel.billing.audit import audit
-from easel.billing.wallets import balance, reserved
+from easel.billing.wallets import balance, reserved, statement_csv
 from easel.db.session import Database
 from easel.domain.errors import (
     Conflict,
@@ -30,8 +31,10 @@ from easel.generations.cancel import cancel, confirm_cancelled
 from easel.generations.finish import fail, finish
 from easel.generations.queries import GenerationView, get_view, list_views
 from easel.generations.recover import hand_back, recover_expired, take_back
+from easel.generations.refund import refund
 from easel.generations.submit import submit
 from easel.generations.tables import Generation
+from easel.generations.usage import usage, usage_csv
 from easel.jobs import queue
 from easel.jobs.queue import MAX_ATTEMPTS, Lease, LeaseLost
 from easel.jobs.states import JobState
@@ -346,3 +349,79 @@ def test_a_released_hold_cannot_be_captured(
         cancel(session, clock, generation.account_id, generation.id)
     with pytest.raises(Conflict), database.transaction() as session:
         ledger.capture(session, clock, generation.hold_id, generation.quoted)
+
+
+def test_a_picture_that_was_replaced_costs_nothing(
+    database: Database, clock: SettableClock, account: Account, links: LinkSigner, order: Callable[..., Generation]
+) -> None:
+    generation = order(samples=4)
+    lease = claim_one(database, clock)
+    with database.transaction() as session:
+        finish(session, clock, lease, pictures_of(generation), unpaid=1)
+    assert money(database, account) == (START - 3 * PRICE, 0)
+    assert view(database, clock, generation).cost == 3 * PRICE
+
+
+def test_what_was_paid_can_be_given_back_once(
+    database: Database, clock: SettableClock, account: Account, links: LinkSigner, order: Callable[..., Generation]
+) -> None:
+    generation = order(samples=2)
+    with database.transaction() as session, pytest.raises(Conflict, match="has cost nothing"):
+        refund(session, clock, generation.id, None, "early", "asked for")
+    lease = claim_one(database, clock)
+    with database.transaction() as session:
+        finish(session, clock, lease, pictures_of(generation))
+        assert refund(session, clock, generation.id, Micros(PRICE), "half", "blurred") == PRICE
+        assert refund(session, clock, generation.id, None, "rest", "blurred") == PRICE
+        assert refund(session, clock, generation.id, None, "rest", "blurred") == PRICE
+        with pytest.raises(Conflict, match="was given back before"):
+            refund(session, clock, generation.id, None, "more", "blurred")
+    assert money(database, account) == (START, 0)
+
+
+def test_the_plans_pictures_of_the_month_come_first(
+    database: Database, clock: SettableClock, account: Account, links: LinkSigner
+) -> None:
+    """Nine thousand nine hundred and ninety-nine pictures ago."""
+    with database.transaction() as session:
+        session.execute(
+            text("UPDATE accounts SET plan = 'standard' WHERE id = :id"),
+            {"id": account.id},
+        )
+        mine = get_account(session, account.id)
+        first = submit(session, clock, mine, DRAFT, base_url="http://here")
+        session.execute(
+            text("UPDATE generations SET request = jsonb_set(request, '{samples}', '9999') WHERE id = :id"),
+            {"id": first.id},
+        )
+        second = submit(
+            session, clock, mine, GenerationDraft(model_id="easel-starter", prompt="x", samples=3), base_url="http://h"
+        )
+        assert (first.quoted, second.quoted, second.included) == (0, 2 * PRICE, 1)
+
+
+def test_usage_is_told_by_month_model_and_key(
+    database: Database, clock: SettableClock, account: Account, links: LinkSigner
+) -> None:
+    with database.transaction() as session:
+        key, _ = create_key(session, clock, account.id, "=laptop")
+        for asks in (key.id, key.id, None):
+            submit(session, clock, account, DRAFT, base_url="http://here", api_key_id=asks)
+    for _ in range(3):
+        lease = claim_one(database, clock)
+        with database.transaction() as session:
+            job = session.get_one(Job, lease.job_id)
+            finish(session, clock, lease, pictures_of(session.get_one(Generation, job.subject_id)))
+    since, until = clock.now() - timedelta(days=1), clock.now() + timedelta(days=1)
+    with database.transaction() as session:
+        told = usage(session, account.id, since=since, until=until, per="month")
+        assert [(line.key_name, line.generations, line.pictures, line.cost) for line in told] == [
+            ("=laptop", 2, 2, 2 * PRICE),
+            (None, 1, 1, PRICE),
+        ]
+        assert told[0].begins.day == 1
+        assert usage(session, account.id + 1, since=since, until=until, per="day") == []
+        assert "'=laptop,2,2,0.0094" in usage_csv(session, account.id, since, until)
+        text_of = statement_csv(session, account.id, since, until).splitlines()
+    assert text_of[1].split(",")[2:6] == ["credit", "10", "0", "10"]
+    assert text_of[-1].split(",")[2:6] == ["capture", "0", "-0.0047", "9.9859"]

@@ -52,3 +52,13 @@ class TestQuote:
         quoted = quote(plan_named(plan), Micros(price), samples)
         assert quoted.total == quoted.per_picture * samples
         assert 0 <= quoted.per_picture <= price
+
+
+class TestIncludedPictures:
+    @given(st.integers(1, 10), st.integers(0, 20), st.integers(0, 10))
+    def test_only_pictures_beyond_the_plans_cost(self, samples: int, left: int, delivered: int) -> None:
+        price = quote(plan_named("standard"), PRICE, samples, included_left=left)
+        delivered = min(samples, delivered)
+        assert price.total == PRICE * max(0, samples - left)
+        assert price.for_delivered(samples) == price.total
+        assert price.for_delivered(delivered) == PRICE * max(0, delivered - left)
