@@ -4,10 +4,10 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import text
+from sqlalchemy import NullPool, create_engine, text
 
 from easel.db.role import ROLE, prepare_role
-from easel.db.session import Database
+from easel.db.session import Database, sqlalchemy_url
 
 FOLDER = Path(__file__).parent / "migrations"
 
@@ -23,8 +23,9 @@ def migration_config() -> Config:
 
 def migrate(database: Database) -> None:
     """Apply all migrations that the database does not have yet. From then on the program works in its own role."""
-    with database.engine.begin() as connection:
-        connection.execute(text("SET LOCAL ROLE NONE"))
+    # A connection of its own: the pool's are all to be in the role.
+    owner = create_engine(sqlalchemy_url(database.url), poolclass=NullPool, hide_parameters=True)
+    with owner.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
         config = migration_config()
         config.attributes["connection"] = connection

@@ -12,6 +12,10 @@ from sqlalchemy.orm import Session, sessionmaker
 DATABASE_IS_DOWN: Final = (OperationalError, InterfaceError, PoolTimeout)
 
 
+def sqlalchemy_url(url: str) -> str:
+    return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
 class Database:
     """A pool of connections to one PostgreSQL database, named by a `postgresql://` URL."""
 
@@ -19,7 +23,7 @@ class Database:
         self.url = url
         self._role: str | None = None
         self.engine = create_engine(
-            url.replace("postgresql://", "postgresql+psycopg://", 1),
+            sqlalchemy_url(url),
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=5,  # seconds; a client is better told to come again than left waiting
@@ -36,7 +40,7 @@ class Database:
             yield session
 
     def take_role(self, role: str) -> None:
-        """Work in `role` from now on, in every connection. Once is enough."""
+        """Work in `role` in every connection that is made from now on. Once is enough."""
         if self._role == role:
             return
         self._role = role
@@ -46,7 +50,6 @@ class Database:
             connection.commit()
 
         event.listen(self.engine, "connect", set_role)
-        self.engine.dispose()
 
     def close(self) -> None:
         self.engine.dispose()

@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from easel.accounts.keys import authenticate
-from easel.accounts.tables import Account, Scope
+from easel.accounts.tables import Account, ApiKey, Scope
 from easel.domain.errors import NotAuthenticated
 from easel.gateway.incoming import Incoming
 from easel.gateway.services import Services
@@ -22,9 +22,15 @@ async def as_account(services: Services, key: str, scope: Scope, act: Callable[[
     `scope` is what the key must be good for: READ to look, GENERATE to order or cancel, ADMIN to act on others.
     """
 
+    return await as_key(services, key, scope, lambda session, used: act(session, used.account))
+
+
+async def as_key(services: Services, key: str, scope: Scope, act: Callable[[Session, ApiKey], Result]) -> Result:
+    """The same for what must know the key itself, such as an order, which is counted under it."""
+
     def in_transaction() -> Result:
         with services.database.transaction() as session:
-            return act(session, authenticate(session, services.clock, key, scope).account)
+            return act(session, authenticate(session, services.clock, key, scope))
 
     return await run_in_threadpool(in_transaction)
 

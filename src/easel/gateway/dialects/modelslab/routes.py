@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from easel.accounts.tables import Account, Scope
+from easel.accounts.tables import Account, ApiKey, Scope
 from easel.billing import wallets
 from easel.catalogue.queries import list_models
 from easel.domain.errors import NotFound
-from easel.gateway.auth import as_account, key_of
+from easel.gateway.auth import as_account, as_key, key_of
 from easel.gateway.dialects.modelslab import answers, documented
 from easel.gateway.dialects.modelslab.answers import Links
 from easel.gateway.dialects.modelslab.documented import About
@@ -87,13 +87,13 @@ def _text2img(services: Services, family: Family) -> Handler:
         incoming, base_url = await read_incoming(request), _base_url(services, request)
         terms = terms_of(services, request, incoming)
 
-        def order(session: Session, account: Account) -> GenerationView:
+        def order(session: Session, used: ApiKey) -> GenerationView:
             reading = Reading.of(incoming.fields, services.default_model, chooses_model=family.chooses_model)
             if reading.asked.webhook and not services.allow_private_urls:
                 check_is_public(reading.asked.webhook)
-            return place(session, services.clock, account, reading, base_url, terms)
+            return place(session, services.clock, used, reading, base_url, terms)
 
-        view = await as_account(services, key_of(request, incoming), Scope.GENERATE, order)
+        view = await as_key(services, key_of(request, incoming), Scope.GENERATE, order)
         if not view.details["instant_response"]:
             view = await wait_until_finished(services, view)
         links = Links(base_url, family.fetch, services.links)

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from sqlalchemy.orm import Session
 
-from easel.accounts.tables import Account
+from easel.accounts.tables import ApiKey
 from easel.domain.errors import InvalidRequest
 from easel.domain.request import GenerationDraft
 from easel.domain.sampling import Spacing
@@ -64,14 +64,14 @@ class Reading:
 
 
 def place(
-    session: Session, clock: Clock, account: Account, reading: Reading, base_url: str, terms: Terms
+    session: Session, clock: Clock, key: ApiKey, reading: Reading, base_url: str, terms: Terms
 ) -> GenerationView:
     """The order, written and seen. Raises what `submit` raises."""
     unserved.refuse_what_changes_the_picture(session, reading.unserved)
     generation = submit(
         session,
         clock,
-        account,
+        key.account,
         reading.draft,
         base_url=base_url,
         webhook=reading.asked.webhook,
@@ -80,8 +80,9 @@ def place(
         details=reading.details,
         idempotency=terms.idempotency,
         max_wait=terms.max_wait,
+        api_key_id=key.id,
     )
-    return get_view(session, clock, account.id, generation.id)
+    return get_view(session, clock, key.account_id, generation.id)
 
 
 def _spacing(karras: bool | None) -> Spacing | None:
