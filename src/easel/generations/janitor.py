@@ -1,7 +1,7 @@
 """What must be done from time to time, by any process and as often as it likes, so that nothing is left lying about.
 
-Jobs of silent workers go back to the queue, requests that nobody waits for any longer end, results are kept as long as
-the installation says, and what has served its purpose is deleted.
+Jobs of silent workers go back to the queue, requests that nobody waits for any longer end, paid months are renewed,
+results are kept as long as the installation says, and what has served its purpose is deleted.
 """
 
 import threading
@@ -13,8 +13,12 @@ from typing import Final
 import structlog
 from obstore.exceptions import BaseError
 
+from easel.accounts.queries import set_plan
 from easel.artifacts.blobs import BlobStore
+from easel.billing.notices import newly_low
+from easel.billing.subscriptions import renew_due
 from easel.db.session import DATABASE_IS_DOWN, Database
+from easel.domain.money import format_dollars
 from easel.generations.expire import Keep, expire_results
 from easel.generations.idempotency import forget_old
 from easel.generations.recover import give_up_overdue, recover_expired
@@ -47,6 +51,17 @@ def clean(database: Database, clock: Clock, blobs: BlobStore, keep: Keep) -> Non
         log.info("results expired", pictures=expired)
 
 
+def settle(database: Database, clock: Clock) -> None:
+    """Carry paid months on, or end them, and say whose balance has become low."""
+    with database.transaction() as session:
+        for account_id, plan in renew_due(session, clock):
+            set_plan(session, account_id, plan)
+            log.info("plan ended", account=account_id, now=plan)
+    with database.transaction() as session:
+        for notice in newly_low(session, clock):
+            log.info("balance is low", account=notice.account_id, balance=format_dollars(notice.balance))
+
+
 @contextmanager
 def janitor(database: Database, clock: Clock, blobs: BlobStore, keep: Keep) -> Generator[None]:
     """Do all of it in a thread for as long as the block runs. Any number of processes may do so at a time."""
@@ -58,6 +73,7 @@ def janitor(database: Database, clock: Clock, blobs: BlobStore, keep: Keep) -> G
             try:
                 recover(database, clock)
                 if time.monotonic() >= clean_at:
+                    settle(database, clock)
                     clean(database, clock, blobs, keep)
                     clean_at = time.monotonic() + CLEAN_SECONDS
             except (*DATABASE_IS_DOWN, *STORE_IS_AWAY) as error:

@@ -352,7 +352,7 @@ def test_a_released_hold_cannot_be_captured(
 
 
 def test_a_picture_that_was_replaced_costs_nothing(
-    database: Database, clock: SettableClock, account: Account, links: LinkSigner, order: Callable[..., Generation]
+    database: Database, clock: SettableClock, account: Account, order: Callable[..., Generation]
 ) -> None:
     generation = order(samples=4)
     lease = claim_one(database, clock)
@@ -363,7 +363,7 @@ def test_a_picture_that_was_replaced_costs_nothing(
 
 
 def test_what_was_paid_can_be_given_back_once(
-    database: Database, clock: SettableClock, account: Account, links: LinkSigner, order: Callable[..., Generation]
+    database: Database, clock: SettableClock, account: Account, order: Callable[..., Generation]
 ) -> None:
     generation = order(samples=2)
     with database.transaction() as session, pytest.raises(Conflict, match="has cost nothing"):
@@ -379,9 +379,7 @@ def test_what_was_paid_can_be_given_back_once(
     assert money(database, account) == (START, 0)
 
 
-def test_the_plans_pictures_of_the_month_come_first(
-    database: Database, clock: SettableClock, account: Account, links: LinkSigner
-) -> None:
+def test_the_plans_pictures_of_the_month_come_first(database: Database, clock: SettableClock, account: Account) -> None:
     """Nine thousand nine hundred and ninety-nine pictures ago."""
     with database.transaction() as session:
         session.execute(
@@ -400,9 +398,7 @@ def test_the_plans_pictures_of_the_month_come_first(
         assert (first.quoted, second.quoted, second.included) == (0, 2 * PRICE, 1)
 
 
-def test_usage_is_told_by_month_model_and_key(
-    database: Database, clock: SettableClock, account: Account, links: LinkSigner
-) -> None:
+def test_usage_is_told_by_month_model_and_key(database: Database, clock: SettableClock, account: Account) -> None:
     with database.transaction() as session:
         key, _ = create_key(session, clock, account.id, "=laptop")
         for asks in (key.id, key.id, None):

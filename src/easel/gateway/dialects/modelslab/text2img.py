@@ -63,9 +63,7 @@ class Reading:
         return cls(asked, further, draft, [chosen.warning, *warnings] if chosen.warning else warnings)
 
 
-def place(
-    session: Session, clock: Clock, key: ApiKey, reading: Reading, base_url: str, terms: Terms
-) -> GenerationView:
+def place(session: Session, clock: Clock, key: ApiKey, reading: Reading, base_url: str, terms: Terms) -> GenerationView:
     """The order, written and seen. Raises what `submit` raises."""
     unserved.refuse_what_changes_the_picture(session, reading.unserved)
     generation = submit(
