@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
-from easel.engine.request import Checkpoint
+from easel.engine.request import AdapterMix, Checkpoint
 from easel.engine.trajectory import Trajectory
 
 
@@ -14,11 +14,13 @@ class BatchKey:
     checkpoint: Checkpoint
     width: int
     height: int
+    merged: tuple[AdapterMix, ...] = ()
+    """Adapters in the network's own weights; others may differ from row to row."""
 
     @classmethod
     def of(cls, trajectory: Trajectory) -> Self:
         request = trajectory.request
-        return cls(request.checkpoint, request.width, request.height)
+        return cls(request.checkpoint, request.width, request.height, trajectory.merged)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,14 @@ def admit(key: BatchKey, rows_free: int, candidate: Trajectory) -> Refused | Non
     own = BatchKey.of(candidate)
     if own.checkpoint != key.checkpoint:
         return Refused(f"this tick is for checkpoint {key.checkpoint.name}")
+    if own.merged != key.merged:
+        return Refused(f"this tick draws with {_adapters(key.merged)} merged into the checkpoint")
     if own != key:
         return Refused(f"{own.width}x{own.height} does not fit a batch of {key.width}x{key.height}")
     if candidate.rows > rows_free:
         return Refused(f"the batch has {rows_free} rows left, the picture takes {candidate.rows}")
     return None
+
+
+def _adapters(merged: tuple[AdapterMix, ...]) -> str:
+    return " and ".join(f"LoRA {mix.adapter.name}" for mix in merged) or "no LoRA"

@@ -10,7 +10,7 @@ from easel.engine.decoding import Decode, Decoded, Decoding
 from easel.engine.events import Event, Failed, Finished, Image, Preview, Progress
 from easel.engine.failures import DeviceLost, too_large
 from easel.engine.library import Readiness
-from easel.engine.request import Checkpoint, PictureRequest, check
+from easel.engine.request import AdapterMix, Checkpoint, PictureRequest, check
 from easel.engine.samplers.table import Plan
 from easel.engine.scheduler import Scheduler
 from easel.engine.trajectory import Trajectory
@@ -49,6 +49,13 @@ class Runner(Protocol):
 
     def wait(self, seconds: float) -> None:
         """Until the load under way is over, and at most so long."""
+        ...
+
+    def merged(self, request: PictureRequest) -> tuple[AdapterMix, ...]:
+        """Those of the request's adapters that no call with others can have. Cheap: reads the heads of their files.
+
+        Raises InvalidRequest for a file that is no adapter.
+        """
         ...
 
     def prepare(self, picture: Trajectory) -> tuple[str, ...]:
@@ -107,7 +114,7 @@ class Engine:
             raise ValueError(f"picture {request.id} is already in flight")
         check(request)
         plan = self._runner.plan(request)
-        self._scheduler.add(Trajectory(request, plan, notes=list(plan.notes)))
+        self._scheduler.add(Trajectory(request, plan, self._runner.merged(request), notes=list(plan.notes)))
 
     def cancel(self, id: str) -> None:
         """Drop the picture; no event follows. No harm if it is not here any more."""

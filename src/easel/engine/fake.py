@@ -19,7 +19,7 @@ from easel.engine.events import Image
 from easel.engine.failures import OutOfMemory
 from easel.engine.library import Readiness
 from easel.engine.paste import paste
-from easel.engine.request import Checkpoint, PictureRequest, Pixels
+from easel.engine.request import AdapterMix, Checkpoint, PictureRequest, Pixels
 from easel.engine.samplers import NoiseSchedule, Plan, plan
 from easel.engine.trajectory import Trajectory
 
@@ -91,6 +91,9 @@ class FakeRunner:
         except ValueError as error:
             raise InvalidRequest("steps", f"{error}.") from None
 
+    def merged(self, request: PictureRequest) -> tuple[AdapterMix, ...]:
+        return ()
+
     def prepare(self, picture: Trajectory) -> tuple[str, ...]:
         request = picture.request
         if "unpreparable" in request.prompt:
@@ -155,6 +158,7 @@ def _gradient(request: PictureRequest) -> Image:
         request.seed,
         request.sampler,
         request.spacing,
+        *((mix.adapter.name, mix.strength) for mix in request.adapters),
     )
     digest = np.frombuffer(hashlib.sha256(repr(said).encode()).digest(), dtype=np.uint8).astype(np.float64)
     down = np.linspace(0, 0.5, request.height)[:, None, None]

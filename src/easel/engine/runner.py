@@ -5,6 +5,7 @@ from collections.abc import Collection
 import torch
 
 from easel.domain.errors import InvalidRequest
+from easel.engine.adapters.shelf import AdapterShelf, TextAdapters
 from easel.engine.advance import Canvas, advance, draw_noise
 from easel.engine.batch import Batch
 from easel.engine.beginnings import begin
@@ -17,13 +18,14 @@ from easel.engine.faults import faults_named
 from easel.engine.finishing import Stream, decode_of
 from easel.engine.library import Library, Readiness
 from easel.engine.previews import PreviewMap
-from easel.engine.request import Checkpoint, PictureRequest
+from easel.engine.request import AdapterMix, Checkpoint, PictureRequest
 from easel.engine.residency import Residency
 from easel.engine.samplers import Plan
 from easel.engine.trajectory import Trajectory
 from easel.kit.memory import machine_memory
 
 MIB = 2**20
+GIB = 2**30
 HOST_SHARE = 0.5
 """Of the machine's memory may be weights, where nothing else is said: pictures and the database need the rest."""
 DEVICE_SHARE = 0.6
@@ -45,6 +47,7 @@ class TorchRunner:
         device_weight_bytes: int | None = None,
         conditioning_bytes: int = 64 * MIB,
         decodes_beside: bool | None = None,
+        adapter_bytes: int = 2 * GIB,
     ) -> None:
         """`device` is `auto`, `cpu` or `cuda`; `threads` are those of CPU kernels, and the whole process has them.
 
@@ -68,7 +71,8 @@ class TorchRunner:
             bytes=host_bytes if self._device.type == "cpu" else _device_bytes(self._device, device_weight_bytes),
             forget=self._forget,
         )
-        self._encoded: Residency[tuple[Checkpoint, str], Conditioning] = Residency(
+        self.adapters = AdapterShelf(bytes=adapter_bytes)
+        self._encoded: Residency[tuple[Checkpoint, str, object], Conditioning] = Residency(
             lambda conditioning: conditioning.bytes, bytes=conditioning_bytes
         )
         self._canvases: dict[str, Canvas] = {}
@@ -89,10 +93,13 @@ class TorchRunner:
         return list(dict.fromkeys(checkpoint.name for checkpoint in (*self._library.keys, *self._loader.in_host)))
 
     def ask(self, request: PictureRequest, beside: Collection[Checkpoint]) -> Readiness:
-        return self._library.ask(request.checkpoint, beside)
+        readiness = self._library.ask(request.checkpoint, beside)
+        if readiness is Readiness.READY and not self.adapters.are_read(request):
+            return Readiness.LOADING
+        return readiness
 
     def wait(self, seconds: float) -> None:
-        self._library.wait(seconds)
+        self.adapters.wait(seconds) if self.adapters.is_reading else self._library.wait(seconds)
 
     def plan(self, request: PictureRequest) -> Plan:
         try:
@@ -100,23 +107,29 @@ class TorchRunner:
         except ValueError as error:
             raise InvalidRequest("steps", f"{error}.") from None
 
+    def merged(self, request: PictureRequest) -> tuple[AdapterMix, ...]:
+        return self.adapters.expect(request)
+
     @faults_named()
     @torch.inference_mode()
     def prepare(self, picture: Trajectory) -> tuple[str, ...]:
         request = picture.request
         family = self._family(request.checkpoint)
+        notes = self.adapters.hold(request, family.adaptable)
         texts = {"prompt": request.prompt}
         if request.is_guided:
             texts["negative prompt"] = request.negative_prompt
-        encoded = {name: self._encode(family, request.checkpoint, text) for name, text in texts.items()}
+        adapters = self.adapters.encoding(request, family.adaptable)
+        encoded = {name: self._encode(family, request.checkpoint, text, adapters) for name, text in texts.items()}
         conditioning = {text: encoded[name] for name, text in texts.items()}
         self._canvases[request.id] = begin(request, picture.plan, conditioning, family, self._device)
-        return tuple(_note(name, found.cut) for name, found in encoded.items() if found.cut is not None)
+        return (*notes, *(_note(name, found.cut) for name, found in encoded.items() if found.cut is not None))
 
     @faults_named()
     @torch.inference_mode()
     def denoise(self, batch: Batch) -> None:
         family = self._family(batch.key.checkpoint)
+        self.adapters.wear(batch.pictures[0].request, batch.key.merged, family.adaptable)
         canvases = [self._canvases[picture.id] for picture in batch.pictures]
         steps = [picture.step for picture in batch.pictures]
         draw_noise(canvases, steps)
@@ -135,6 +148,7 @@ class TorchRunner:
             _inputs(canvases, latents)[[row.picture for row in rows]],
             torch.tensor(timesteps, dtype=torch.float32).to(self._device),
             [canvases[row.picture].conditioning[row.text] for row in rows],
+            self.adapters.factors([batch.pictures[row.picture].request for row in rows], family.adaptable),
         )
         self.calls += 1
         count = len(canvases)
@@ -158,6 +172,7 @@ class TorchRunner:
 
     def release(self, id: str) -> None:
         self._canvases.pop(id, None)
+        self.adapters.release(id)
 
     def _family(self, checkpoint: Checkpoint) -> LoadedFamily:
         return self._library.get(checkpoint)
@@ -167,9 +182,14 @@ class TorchRunner:
         self._loader.left()
         self._encoded.forget(lambda key: key[0] == checkpoint)
         self._preview_maps.forget(lambda key: key == checkpoint)
+        self.adapters.forget(checkpoint)
 
-    def _encode(self, family: LoadedFamily, checkpoint: Checkpoint, text: str) -> Conditioning:
-        return self._encoded.get((checkpoint, text), lambda: family.encode(text))
+    def _encode(self, family: LoadedFamily, checkpoint: Checkpoint, text: str, adapters: TextAdapters) -> Conditioning:
+        def encode() -> Conditioning:
+            with family.adaptable.encoding(adapters.factors, adapters.worn):
+                return family.encode(text)
+
+        return self._encoded.get((checkpoint, text, adapters.key), encode)
 
 
 def _inputs(canvases: list[Canvas], latents: torch.Tensor) -> torch.Tensor:

@@ -120,7 +120,8 @@ class Scheduler:
                 return Refused(f"no memory beside the checkpoints under way: {_names(opened)}")
             case Readiness.LOADING:
                 opened.add(checkpoint)
-                return Refused(f"checkpoint {checkpoint.name} is loading")
+                loads = f"checkpoint {checkpoint.name}"
+                return Refused(f"{loads} or a LoRA is loading" if picture.request.adapters else f"{loads} is loading")
             case Readiness.READY:
                 opened.add(checkpoint)
                 return None

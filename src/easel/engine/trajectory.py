@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from easel.engine.request import PictureRequest
+from easel.engine.request import AdapterMix, PictureRequest
 from easel.engine.samplers.table import Plan, Step
 
 
@@ -12,6 +12,8 @@ class Trajectory:
 
     request: PictureRequest
     plan: Plan
+    merged: tuple[AdapterMix, ...] = ()
+    """Those of its adapters that must be in the network's own weights: its calls are for pictures with just these."""
     due: int = 0
     """When the picture should be finished, by the scheduler's count of work."""
     done: int = 0

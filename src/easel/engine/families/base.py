@@ -6,6 +6,8 @@ from typing import Protocol
 
 import torch
 
+from easel.engine.adapters.adaptable import Adaptable
+
 NOTHING = torch.zeros(0)
 
 
@@ -50,6 +52,11 @@ class LoadedFamily(Protocol):
     """One checkpoint's networks. All tensors in and out are on the runner's device; latents and answers are float32."""
 
     @property
+    def adaptable(self) -> Adaptable:
+        """Where its networks take adapters."""
+        ...
+
+    @property
     def bytes(self) -> int:
         """Memory that the weights take."""
         ...
@@ -67,9 +74,15 @@ class LoadedFamily(Protocol):
         ...
 
     def predict(
-        self, latents: torch.Tensor, timesteps: torch.Tensor, conditionings: Sequence[Conditioning]
+        self,
+        latents: torch.Tensor,
+        timesteps: torch.Tensor,
+        conditionings: Sequence[Conditioning],
+        factors: torch.Tensor,
     ) -> torch.Tensor:
         """The network call, one conditioning a row. rows x channels x h x w, rows -> rows x channels x h x w.
+
+        `factors` are those of the rows' adapters: AdapterShelf.factors, or `adaptable.no_factors`.
 
         A network that reads a mask is given 2 x channels + 1: latents, mask, and the masked picture's latents.
         """

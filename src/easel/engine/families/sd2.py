@@ -10,6 +10,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from transformers import CLIPTextModel
 
+from easel.engine.adapters.adaptable import Adaptable
 from easel.engine.backends.traced import traced
 from easel.engine.families.base import Conditioning
 from easel.engine.families.networks import Autoencoder, TextEncoder, load_unet, weight_bytes
@@ -20,7 +21,8 @@ class StableDiffusion:
     def __init__(self, text: TextEncoder, unet: UNet2DConditionModel, autoencoder: Autoencoder) -> None:
         self._text = text
         self._dtype = unet.dtype
-        self._network = traced(_Call(unet), unet.device)
+        self.adaptable = Adaptable(unet, text.network)
+        self._network = traced(self.adaptable.adapted(_Call(unet)), unet.device)
         self.autoencoder = autoencoder
         self.reads_mask = unet.config.in_channels != autoencoder.network.config.latent_channels
         self.bytes = weight_bytes(text.network, unet, autoencoder.network)
@@ -40,10 +42,14 @@ class StableDiffusion:
         return Conditioning(states, cut=self._text.cut(text))
 
     def predict(
-        self, latents: torch.Tensor, timesteps: torch.Tensor, conditionings: Sequence[Conditioning]
+        self,
+        latents: torch.Tensor,
+        timesteps: torch.Tensor,
+        conditionings: Sequence[Conditioning],
+        factors: torch.Tensor,
     ) -> torch.Tensor:
         states = torch.stack([conditioning.states for conditioning in conditionings])
-        return self._network(latents.to(self._dtype), timesteps, states).float()
+        return self._network(factors, latents.to(self._dtype), timesteps, states).float()
 
 
 class _Call(torch.nn.Module):

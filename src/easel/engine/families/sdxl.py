@@ -10,6 +10,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
+from easel.engine.adapters.adaptable import Adaptable
 from easel.engine.backends.traced import traced
 from easel.engine.families.base import Conditioning
 from easel.engine.families.networks import Autoencoder, TextEncoder, load_unet, weight_bytes
@@ -30,7 +31,8 @@ class StableDiffusionXL:
         self._first = first
         self._second = second
         self._dtype = unet.dtype
-        self._network = traced(_Call(unet), unet.device)
+        self.adaptable = Adaptable(unet, first.network, second.network)
+        self._network = traced(self.adaptable.adapted(_Call(unet)), unet.device)
         self._zeros_for_no_text = zeros_for_no_text
         self.autoencoder = autoencoder
         self.reads_mask = unet.config.in_channels != autoencoder.network.config.latent_channels
@@ -58,12 +60,17 @@ class StableDiffusionXL:
         return Conditioning(states, pooled, cut=self._first.cut(text))
 
     def predict(
-        self, latents: torch.Tensor, timesteps: torch.Tensor, conditionings: Sequence[Conditioning]
+        self,
+        latents: torch.Tensor,
+        timesteps: torch.Tensor,
+        conditionings: Sequence[Conditioning],
+        factors: torch.Tensor,
     ) -> torch.Tensor:
         """The network is told that the picture was never scaled or cropped."""
         height, width = (side * self.autoencoder.pixels for side in latents.shape[-2:])
         sizes = torch.tensor([[height, width, 0, 0, height, width]], dtype=self._dtype, device=latents.device)
         answer = self._network(
+            factors,
             latents.to(self._dtype),
             timesteps,
             torch.stack([conditioning.states for conditioning in conditionings]),
