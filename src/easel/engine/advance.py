@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from easel.domain.prompt import Reading
 from easel.engine.families.base import Conditioning
 from easel.engine.samplers.table import Mix, Step
 
@@ -31,8 +32,8 @@ class Canvas:
     """A picture's tensors. Latents are channels x h x w, float32, on the runner's device."""
 
     latents: torch.Tensor
-    conditioning: dict[str, Conditioning]
-    """What the network reads for each text of the picture's rows."""
+    conditioning: dict[Reading, Conditioning]
+    """What the network reads for each reading of the picture's rows."""
     generator: torch.Generator
     """On the CPU, and the picture's own: noise comes in the picture's order, whatever the neighbours and the device."""
     history: int

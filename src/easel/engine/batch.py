@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
+from easel.domain.prompt import Reading
 from easel.engine.request import AdapterMix, Checkpoint
 from easel.engine.trajectory import Trajectory
 
@@ -36,7 +37,11 @@ class Row:
 
     picture: int
     """Which of the batch's pictures."""
-    text: str
+    reading: Reading
+    """What it reads at the picture's next step."""
+    factor: float
+    """How much of it goes into the picture's answer."""
+    is_negative: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +53,17 @@ class Batch:
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """First one row with the prompt for each picture, then one with the negative prompt for each guided one."""
-        prompts = [Row(at, picture.request.prompt) for at, picture in enumerate(self.pictures)]
-        negatives = [
-            Row(at, picture.request.negative_prompt)
-            for at, picture in enumerate(self.pictures)
-            if picture.request.is_guided
-        ]
-        return (*prompts, *negatives)
+        """First each picture's first prompt, then the negative prompts, then what further prompts AND has joined."""
+        firsts: list[Row] = []
+        negatives: list[Row] = []
+        further: list[Row] = []
+        for at, picture in enumerate(self.pictures):
+            first, *others = [Row(at, part.at(picture.steps_done), part.factor) for part in picture.script.prompts]
+            firsts.append(first)
+            further += others
+            if picture.script.negative:
+                negatives.append(Row(at, picture.script.negative.at(picture.steps_done), 0.0, is_negative=True))
+        return (*firsts, *negatives, *further)
 
     def halves(self) -> list["Batch"]:
         """Two batches, the second no larger than the first."""

@@ -7,6 +7,7 @@ first the encoder's, whose answer is a distribution; then the noise of the run; 
 import torch
 from torch.nn.functional import interpolate
 
+from easel.domain.prompt import Reading
 from easel.engine.advance import Canvas, Known
 from easel.engine.families.base import Conditioning, LoadedFamily
 from easel.engine.request import PictureRequest, Pixels
@@ -20,7 +21,7 @@ HALF = 128
 def begin(
     request: PictureRequest,
     plan: Plan,
-    conditioning: dict[str, Conditioning],
+    conditioning: dict[Reading, Conditioning],
     family: LoadedFamily,
     device: torch.device,
 ) -> Canvas:

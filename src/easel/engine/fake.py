@@ -19,6 +19,7 @@ from easel.engine.events import Image
 from easel.engine.failures import OutOfMemory
 from easel.engine.library import Readiness
 from easel.engine.paste import paste
+from easel.engine.prompts.chunks import MOST_CHUNKS
 from easel.engine.request import AdapterMix, Checkpoint, PictureRequest, Pixels
 from easel.engine.samplers import NoiseSchedule, Plan, plan
 from easel.engine.trajectory import Trajectory
@@ -31,8 +32,8 @@ REMEMBERED_CALLS = 10_000
 PREVIEW_SHARE = 8
 """A preview's sides are this share of the picture's."""
 
-LONGEST_PROMPT = 75
-"""Words beyond these are cut, as a text encoder cuts tokens."""
+LONGEST_PROMPT = 75 * MOST_CHUNKS
+"""Words beyond these are cut, as if each were a token."""
 
 
 @dataclass
@@ -103,8 +104,8 @@ class FakeRunner:
         self._prepared[request.id] = 0
         words = request.prompt.split()
         if len(words) <= LONGEST_PROMPT:
-            return ()
-        return (f"The prompt was cut before: {' '.join(words[LONGEST_PROMPT:])}",)
+            return picture.script.notes
+        return (*picture.script.notes, f"The prompt was cut before: {' '.join(words[LONGEST_PROMPT:])}")
 
     def denoise(self, batch: Batch) -> None:
         for picture in batch.pictures:
@@ -159,6 +160,9 @@ def _gradient(request: PictureRequest) -> Image:
         request.sampler,
         request.spacing,
         *((mix.adapter.name, mix.strength) for mix in request.adapters),
+        request.embeddings,
+        request.vae,
+        request.clip_skip,
     )
     digest = np.frombuffer(hashlib.sha256(repr(said).encode()).digest(), dtype=np.uint8).astype(np.float64)
     down = np.linspace(0, 0.5, request.height)[:, None, None]

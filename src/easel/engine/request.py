@@ -125,6 +125,8 @@ def check(request: PictureRequest) -> None:
         raise InvalidRequest("steps", f"steps must be 1 or more, not {request.steps}.")
     if not math.isfinite(request.guidance):
         raise InvalidRequest("guidance_scale", "guidance_scale must be a finite number.")
+    if request.clip_skip < 1:
+        raise InvalidRequest("clip_skip", f"clip_skip must be 1 or more, not {request.clip_skip}.")
     if not 0 <= request.strength <= 1:  # written so that NaN fails as well
         raise InvalidRequest("strength", f"strength must be between 0 and 1, not {request.strength:g}.")
     _check_source(request)

@@ -5,7 +5,7 @@ from collections.abc import Collection
 import torch
 
 from easel.domain.errors import InvalidRequest
-from easel.engine.adapters.shelf import AdapterShelf, TextAdapters
+from easel.engine.adapters.shelf import AdapterShelf
 from easel.engine.advance import Canvas, advance, draw_noise
 from easel.engine.batch import Batch
 from easel.engine.beginnings import begin
@@ -18,6 +18,9 @@ from easel.engine.faults import faults_named
 from easel.engine.finishing import Stream, decode_of
 from easel.engine.library import Library, Readiness
 from easel.engine.previews import PreviewMap
+from easel.engine.prompts.encoding import CacheReport, Encoding
+from easel.engine.prompts.guidance import guided
+from easel.engine.prompts.lengths import groups
 from easel.engine.request import AdapterMix, Checkpoint, PictureRequest
 from easel.engine.residency import Residency
 from easel.engine.samplers import Plan
@@ -30,8 +33,6 @@ HOST_SHARE = 0.5
 """Of the machine's memory may be weights, where nothing else is said: pictures and the database need the rest."""
 DEVICE_SHARE = 0.6
 """Of a GPU's memory; the rest is for activations and recordings."""
-QUOTED = 60
-"""How many characters of a cut prompt its note repeats."""
 
 
 class TorchRunner:
@@ -72,9 +73,7 @@ class TorchRunner:
             forget=self._forget,
         )
         self.adapters = AdapterShelf(bytes=adapter_bytes)
-        self._encoded: Residency[tuple[Checkpoint, str, object], Conditioning] = Residency(
-            lambda conditioning: conditioning.bytes, bytes=conditioning_bytes
-        )
+        self._encoding = Encoding(bytes=conditioning_bytes)
         self._canvases: dict[str, Canvas] = {}
         self._preview_maps: Residency[Checkpoint, PreviewMap] = Residency(lambda found: found.bytes, bytes=MIB)
         self.decodes_beside = self._device.type == "cuda" if decodes_beside is None else decodes_beside
@@ -101,6 +100,11 @@ class TorchRunner:
     def wait(self, seconds: float) -> None:
         self.adapters.wait(seconds) if self.adapters.is_reading else self._library.wait(seconds)
 
+    @property
+    def text_cache(self) -> CacheReport:
+        """How often a text had been encoded before."""
+        return self._encoding.report
+
     def plan(self, request: PictureRequest) -> Plan:
         try:
             return family_named(request.checkpoint.family).plan(request.checkpoint.folder, request)
@@ -116,14 +120,10 @@ class TorchRunner:
         request = picture.request
         family = self._family(request.checkpoint)
         notes = self.adapters.hold(request, family.adaptable)
-        texts = {"prompt": request.prompt}
-        if request.is_guided:
-            texts["negative prompt"] = request.negative_prompt
         adapters = self.adapters.encoding(request, family.adaptable)
-        encoded = {name: self._encode(family, request.checkpoint, text, adapters) for name, text in texts.items()}
-        conditioning = {text: encoded[name] for name, text in texts.items()}
+        conditioning, said = self._encoding.read(family, request, picture.script, adapters)
         self._canvases[request.id] = begin(request, picture.plan, conditioning, family, self._device)
-        return (*notes, *(_note(name, found.cut) for name, found in encoded.items() if found.cut is not None))
+        return (*notes, *said)
 
     @faults_named()
     @torch.inference_mode()
@@ -138,25 +138,34 @@ class TorchRunner:
         advance(canvases, steps, latents, answers)
 
     def _call(self, family: LoadedFamily, batch: Batch, canvases: list[Canvas], latents: torch.Tensor) -> torch.Tensor:
-        """One network call and classifier-free guidance (Ho and Salimans, arXiv:2207.12598).
-
-        Rows come as Batch.rows says, so the first of them are the prompts'. An unguided picture is its own negative.
-        """
+        """The network's answer for each picture, guidance applied."""
         rows = batch.rows
-        timesteps = [batch.pictures[row.picture].step.timestep for row in rows]
-        answers = family.predict(
+        timesteps = torch.tensor([batch.pictures[row.picture].step.timestep for row in rows], dtype=torch.float32)
+        answers = self._predict(
+            family,
             _inputs(canvases, latents)[[row.picture for row in rows]],
-            torch.tensor(timesteps, dtype=torch.float32).to(self._device),
-            [canvases[row.picture].conditioning[row.text] for row in rows],
-            self.adapters.factors([batch.pictures[row.picture].request for row in rows], family.adaptable),
+            timesteps.to(self._device),
+            [canvases[row.picture].conditioning[row.reading] for row in rows],
+            [batch.pictures[row.picture].request for row in rows],
         )
-        self.calls += 1
-        count = len(canvases)
-        prompted = answers[:count]
-        negative = prompted.clone()
-        negative[[row.picture for row in rows[count:]]] = answers[count:]
-        guidance = torch.tensor([picture.request.guidance for picture in batch.pictures], dtype=torch.float32)
-        return negative + guidance.to(self._device).view(-1, 1, 1, 1) * (prompted - negative)
+        return guided(rows, answers, len(canvases))
+
+    def _predict(
+        self,
+        family: LoadedFamily,
+        latents: torch.Tensor,
+        timesteps: torch.Tensor,
+        texts: list[Conditioning],
+        requests: list[PictureRequest],
+    ) -> torch.Tensor:
+        """One network call, unless texts are of lengths that do not go together."""
+        together = groups([len(text.states) for text in texts])
+        self.calls += len(together)
+        found: list[torch.Tensor] = []
+        for rows in together:
+            factors = self.adapters.factors([requests[row] for row in rows], family.adaptable)
+            found.append(family.predict(latents[rows], timesteps[rows], [texts[row] for row in rows], factors))
+        return found[0] if len(found) == 1 else torch.cat(found)[_places(together)]
 
     @faults_named()
     @torch.inference_mode()
@@ -180,16 +189,15 @@ class TorchRunner:
     def _forget(self, checkpoint: Checkpoint) -> None:
         """Its weights have left the device; when they come back, they may be others."""
         self._loader.left()
-        self._encoded.forget(lambda key: key[0] == checkpoint)
+        self._encoding.forget(checkpoint)
         self._preview_maps.forget(lambda key: key == checkpoint)
         self.adapters.forget(checkpoint)
 
-    def _encode(self, family: LoadedFamily, checkpoint: Checkpoint, text: str, adapters: TextAdapters) -> Conditioning:
-        def encode() -> Conditioning:
-            with family.adaptable.encoding(adapters.factors, adapters.worn):
-                return family.encode(text)
 
-        return self._encoded.get((checkpoint, text, adapters.key), encode)
+def _places(together: list[list[int]]) -> list[int]:
+    """Where each row stands when the groups stand one after the other."""
+    order = [row for rows in together for row in rows]
+    return sorted(range(len(order)), key=order.__getitem__)
 
 
 def _inputs(canvases: list[Canvas], latents: torch.Tensor) -> torch.Tensor:
@@ -206,8 +214,3 @@ def _device(name: str) -> torch.device:
 
 def _device_bytes(device: torch.device, said: int | None) -> int:
     return int(DEVICE_SHARE * torch.cuda.mem_get_info(device)[1]) if said is None else said
-
-
-def _note(name: str, cut: str) -> str:
-    quoted = cut if len(cut) <= QUOTED else f"{cut[:QUOTED]}..."
-    return f'The {name} is longer than the text encoder reads; this end of it was left out: "{quoted}"'

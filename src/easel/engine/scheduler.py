@@ -146,7 +146,7 @@ class Scheduler:
         rows, until = self._limits.get(key, (self._max_rows, 0))
         if self._tick > until:
             self._limits.pop(key, None)
-            return self._max_rows
+            rows = self._max_rows
         return max(least, rows)
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from easel.engine.prompts.script import Script
 from easel.engine.request import AdapterMix, PictureRequest
 from easel.engine.samplers.table import Plan, Step
 
@@ -20,6 +21,11 @@ class Trajectory:
     """Network calls behind it."""
     is_prepared: bool = False
     notes: list[str] = field(default_factory=list[str])
+    script: Script = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Raises InvalidRequest for prompts that cannot be drawn."""
+        self.script = Script.of(self.request, self.steps)
 
     @property
     def id(self) -> str:
@@ -27,7 +33,7 @@ class Trajectory:
 
     @property
     def rows(self) -> int:
-        return 2 if self.request.is_guided else 1
+        return self.script.rows
 
     @property
     def step(self) -> Step:

@@ -12,7 +12,7 @@ from easel.domain.errors import InvalidRequest
 from easel.domain.sampling import Sampler
 from easel.engine.engine import Engine
 from easel.engine.events import Failed, Finished, Progress
-from easel.engine.fake import FakeRunner
+from easel.engine.fake import LONGEST_PROMPT, FakeRunner
 from easel.engine.request import Checkpoint
 
 
@@ -126,7 +126,7 @@ def test_the_same_id_twice_in_flight_is_the_callers_mistake(make_picture):
 
 def test_a_prompt_cut_short_is_noted(make_picture, drain):
     engine = Engine(FakeRunner())
-    engine.add(make_picture("a", prompt="word " * 75 + "lost"))
+    engine.add(make_picture("a", prompt="word " * LONGEST_PROMPT + "lost"))
     finished = drain(engine)["a"]
     assert isinstance(finished, Finished)
     assert finished.notes == ("The prompt was cut before: lost",)
@@ -207,6 +207,7 @@ def test_a_late_picture_that_finds_no_memory_keeps_others_from_starting(make_pic
         ("steps", {"steps": 10_000}),
         ("guidance_scale", {"guidance": float("nan")}),
         ("guidance_scale", {"guidance": float("inf")}),
+        ("clip_skip", {"clip_skip": 0}),
         ("seed", {"seed": -1}),
         ("seed", {"seed": 2**32}),
     ],

@@ -80,25 +80,6 @@ def test_every_sampler_and_every_spacing_draws(make_picture, draw, checkpoint, s
     assert ended["a"].image.shape == (40, 72, 3)
 
 
-def test_a_prompt_longer_than_the_encoder_reads_is_cut_and_noted(make_picture, draw, checkpoint) -> None:
-    long = "a b c d e f g h i j k l m n o p"
-    _, ended = draw(make_picture(checkpoint=checkpoint, prompt=long, negative_prompt=long.upper()))
-    notes = ended["a"].notes
-    assert len(notes) == 2
-    assert notes[0].startswith("The prompt is longer")
-    assert '"o p"' in notes[0]
-    assert notes[1].startswith("The negative prompt is longer")
-
-
-def test_a_prompt_is_encoded_once(make_picture, watch, drain, checkpoint) -> None:
-    runner = watch()
-    engine = Engine(runner)
-    for seed in range(3):
-        engine.add(make_picture(f"p{seed}", checkpoint=checkpoint, seed=seed))
-    drain(engine)
-    assert len(runner._encoded) == 2
-
-
 @pytest.fixture
 def copy_of(checkpoint: Checkpoint, tmp_path: Path) -> Checkpoint:
     folder = tmp_path / "copy"

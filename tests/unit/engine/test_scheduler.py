@@ -4,7 +4,9 @@ import random
 
 import pytest
 
-from easel.engine.batch import Batch, BatchKey
+from easel.domain.sampling import Sampler
+from easel.engine.batch import Batch, BatchKey, Row
+from easel.engine.fake import FakeRunner
 from easel.engine.request import Checkpoint
 from easel.engine.samplers import Plan
 from easel.engine.samplers.table import FromNetwork, Mix, Step
@@ -14,6 +16,10 @@ from easel.engine.trajectory import Trajectory
 
 def scheduler(*, max_rows: int = 8, deterministic: bool = False, max_checkpoints: int = 2) -> Scheduler:
     return Scheduler(max_rows=max_rows, deterministic=deterministic, max_checkpoints=max_checkpoints)
+
+
+def said(row: Row) -> str:
+    return " ".join(piece.text for section in row.reading for piece in section)
 
 
 @pytest.fixture
@@ -68,7 +74,53 @@ def test_pictures_that_differ_in_all_but_size_and_checkpoint_share_a_tick(make):
 def test_a_guided_picture_takes_two_rows_and_an_unguided_one_takes_one(make):
     pictures = (make("a", guidance=1.0, prompt="one"), make("b", guidance=3.0, prompt="two", negative_prompt="not"))
     batch = Batch(BatchKey.of(pictures[0]), pictures)
-    assert [(row.picture, row.text) for row in batch.rows] == [(0, "one"), (1, "two"), (1, "not")]
+    assert [(row.picture, said(row)) for row in batch.rows] == [(0, "one"), (1, "two"), (1, "not")]
+
+
+def test_a_picture_of_several_prompts_takes_a_row_for_each(make):
+    pictures = (
+        make("a", guidance=3.0, prompt="one AND two :0.5 AND three :-1", negative_prompt="not"),
+        make("b", guidance=2.0, prompt="four"),
+    )
+    assert [picture.rows for picture in pictures] == [4, 2]
+    rows = Batch(BatchKey.of(pictures[0]), pictures).rows
+    assert [(row.picture, said(row), row.factor) for row in rows] == [
+        (0, "one", 3.0),
+        (1, "four", 2.0),
+        (0, "not", 0.0),
+        (1, "", 0.0),
+        (0, "two", 1.5),
+        (0, "three", -3.0),
+    ]
+    assert [row.is_negative for row in rows] == [False, False, True, True, False, False]
+
+
+def test_a_picture_of_more_rows_than_a_tick_has_still_has_its_tick(make):
+    chooser = scheduler(max_rows=3)
+    chooser.add(make("many", prompt="a AND b AND c AND d", steps=1))
+    chooser.add(make("few", steps=1))
+    assert sorted(ticks(chooser)) == [["few"], ["many"]]
+
+
+def test_rows_read_what_is_said_at_the_pictures_step(make):
+    picture = make("a", steps=4, guidance=2.0, prompt="[cat:dog:2]", negative_prompt="[|red]")
+    read: list[tuple[str, str]] = []
+    while not picture.is_done:
+        first, negative = Batch(BatchKey.of(picture), (picture,)).rows
+        read.append((said(first), said(negative)))
+        picture.done += 1
+    assert read == [("cat", ""), ("cat", "red"), ("dog", ""), ("dog", "red")]
+
+
+def test_both_calls_of_a_step_read_the_same(make_picture):
+    """Two calls a step but for the last: what Heun's method takes."""
+    request = make_picture("a", steps=3, prompt="[a|b|c]", sampler=Sampler.HEUN)
+    picture = Trajectory(request, FakeRunner().plan(request))
+    read = ""
+    while not picture.is_done:
+        read += said(Batch(BatchKey.of(picture), (picture,)).rows[0])
+        picture.done += 1
+    assert read == "aabbc"
 
 
 def test_a_tick_has_no_more_rows_than_allowed_and_fills_up_with_smaller_pictures(make):

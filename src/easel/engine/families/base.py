@@ -1,30 +1,48 @@
 """What a family offers the runner once its weights are in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
 
+from easel.domain.prompt import Reading
 from easel.engine.adapters.adaptable import Adaptable
+from easel.engine.prompts.chunks import Chunks
+from easel.engine.prompts.embeddings import Embedding
+from easel.engine.request import WeightsFile
 
 NOTHING = torch.zeros(0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Conditioning:
-    """A text as a network reads it. Several texts' tensors stack, whatever the texts."""
+    """A text as a network reads it. Texts of one length stack, whatever the texts."""
 
     states: torch.Tensor
     """tokens x width."""
     pooled: torch.Tensor = field(default=NOTHING)
     """width: the text as a whole, for a family whose network asks for it."""
-    cut: str | None = None
-    """The end of the text that did not fit."""
 
     @property
     def bytes(self) -> int:
         return self.states.nbytes + self.pooled.nbytes
+
+
+class Texts(Protocol):
+    """A family's way from text to chunks."""
+
+    def chunks(self, reading: Reading, embeddings: Mapping[WeightsFile, Embedding]) -> list[Chunks]:
+        """What the family's text encoders read, call by call; one at the least."""
+        ...
+
+    def spelled(self, chunks: Sequence[Chunks]) -> str:
+        """The text of the chunks, for people."""
+        ...
+
+    def load_embedding(self, file: WeightsFile) -> Embedding:
+        """Raises InvalidRequest, naming `embeddings`, for one that was made for other encoders."""
+        ...
 
 
 class LoadedAutoencoder(Protocol):
@@ -62,6 +80,9 @@ class LoadedFamily(Protocol):
         ...
 
     @property
+    def text(self) -> Texts: ...
+
+    @property
     def autoencoder(self) -> LoadedAutoencoder: ...
 
     @property
@@ -69,8 +90,12 @@ class LoadedFamily(Protocol):
         """Whether the network was trained to inpaint: beside latents it is given a mask and the masked picture's."""
         ...
 
-    def encode(self, text: str) -> Conditioning:
-        """One text, alone: what it becomes must not depend on what else is encoded."""
+    def encode(self, chunks: Chunks, embeddings: Mapping[WeightsFile, Embedding], clip_skip: int) -> Conditioning:
+        """One part of a text, alone: what it becomes must not depend on what else is encoded.
+
+        `clip_skip` 1 reads the layer that the checkpoint was trained with, 2 the one before it. Raises InvalidRequest,
+        naming `clip_skip`, for a layer that there is not.
+        """
         ...
 
     def predict(
@@ -81,6 +106,8 @@ class LoadedFamily(Protocol):
         factors: torch.Tensor,
     ) -> torch.Tensor:
         """The network call, one conditioning a row. rows x channels x h x w, rows -> rows x channels x h x w.
+
+        Texts of unlike length are made alike by `prompts.lengths.stacked`.
 
         `factors` are those of the rows' adapters: AdapterShelf.factors, or `adaptable.no_factors`.
 

@@ -1,14 +1,11 @@
-"""The networks that families are made of: a text encoder with its tokenizer, a U-Net, an autoencoder."""
+"""The networks that families are made of, but for text encoders: a U-Net, an autoencoder."""
 
 from pathlib import Path
-from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
-from transformers import CLIPTokenizer
 
 from easel.domain.errors import InvalidRequest
-from easel.engine.families.folder import unreadable
 from easel.engine.families.source import Source
 
 
@@ -34,40 +31,6 @@ def inpainting_channels(latent_channels: int) -> int:
 
 def _unsuitable(folder: Path, why: str) -> InvalidRequest:
     return InvalidRequest("model_id", f"{folder} is not a checkpoint that can be drawn with: its network {why}.")
-
-
-class TextEncoder:
-    """A CLIP text encoder and the tokenizer that it was trained with."""
-
-    def __init__(self, tokenizer: CLIPTokenizer, network: Any) -> None:
-        self.network = network
-        self._tokenizer = tokenizer
-        self._length = min(tokenizer.model_max_length, network.config.max_position_embeddings)
-
-    @classmethod
-    def load(cls, kind: type[Any], source: Source, *, number: str = "") -> "TextEncoder":
-        """`number` is what the names of a second encoder's parts end in."""
-        network = source.network(kind, f"text_encoder{number}")
-        folder = source.folder / f"tokenizer{number}"
-        try:
-            tokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
-        except Exception as error:
-            raise unreadable(folder, type(error).__name__) from error
-        return cls(tokenizer, network)
-
-    def tokens(self, text: str) -> torch.Tensor:
-        """1 x length, on the network's device: padded, or cut to what the network reads."""
-        tokenized = self._tokenizer(
-            text, padding="max_length", max_length=self._length, truncation=True, return_tensors="pt"
-        )
-        return tokenized.input_ids.to(self.network.device)
-
-    def cut(self, text: str) -> str | None:
-        """The end of `text` beyond what the network reads, as its tokens spell it; None when all was read."""
-        tokens = self._tokenizer(text, truncation=False, verbose=False).input_ids
-        if len(tokens) <= self._length:
-            return None
-        return self._tokenizer.decode(tokens[self._length - 1 : -1]).strip()
 
 
 class Autoencoder:

@@ -3,7 +3,7 @@
 The numbers are those of diffusers' StableDiffusionPipeline.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 import torch
@@ -13,13 +13,19 @@ from transformers import CLIPTextModel
 from easel.engine.adapters.adaptable import Adaptable
 from easel.engine.backends.traced import traced
 from easel.engine.families.base import Conditioning
-from easel.engine.families.networks import Autoencoder, TextEncoder, load_unet, weight_bytes
+from easel.engine.families.networks import Autoencoder, load_unet, weight_bytes
 from easel.engine.families.source import Source
+from easel.engine.families.text import TextEncoder, TextEncoders, weighted
+from easel.engine.prompts.chunks import Chunks
+from easel.engine.prompts.embeddings import Embedding
+from easel.engine.prompts.lengths import stacked
+from easel.engine.request import WeightsFile
 
 
 class StableDiffusion:
     def __init__(self, text: TextEncoder, unet: UNet2DConditionModel, autoencoder: Autoencoder) -> None:
-        self._text = text
+        self.text = TextEncoders(text)
+        self._encoder = text
         self._dtype = unet.dtype
         self.adaptable = Adaptable(unet, text.network)
         self._network = traced(self.adaptable.adapted(_Call(unet)), unet.device)
@@ -36,10 +42,14 @@ class StableDiffusion:
             Autoencoder.load(source),
         )
 
-    def encode(self, text: str) -> Conditioning:
-        """The encoder's last states, its final norm applied."""
-        states = self._text.network(self._text.tokens(text)).last_hidden_state[0]
-        return Conditioning(states, cut=self._text.cut(text))
+    def encode(self, chunks: Chunks, embeddings: Mapping[WeightsFile, Embedding], clip_skip: int) -> Conditioning:
+        """The encoder's last states, or those of a layer before; its final norm is applied to either."""
+        (chunk,) = chunks
+        vectors = {file: embedding.vectors[0] for file, embedding in embeddings.items()}
+        answer = self._encoder.run(chunk, vectors, clip_skip)
+        skipped = clip_skip > 1
+        states = self._encoder.normed(answer.hidden_states[-clip_skip]) if skipped else answer.last_hidden_state
+        return Conditioning(weighted(states[0], chunk))
 
     def predict(
         self,
@@ -48,7 +58,7 @@ class StableDiffusion:
         conditionings: Sequence[Conditioning],
         factors: torch.Tensor,
     ) -> torch.Tensor:
-        states = torch.stack([conditioning.states for conditioning in conditionings])
+        states = stacked([conditioning.states for conditioning in conditionings])
         return self._network(factors, latents.to(self._dtype), timesteps, states).float()
 
 

@@ -3,7 +3,7 @@
 The numbers are those of diffusers' StableDiffusionXLPipeline without a refiner.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 import torch
@@ -13,8 +13,13 @@ from transformers import CLIPTextModel, CLIPTextModelWithProjection
 from easel.engine.adapters.adaptable import Adaptable
 from easel.engine.backends.traced import traced
 from easel.engine.families.base import Conditioning
-from easel.engine.families.networks import Autoencoder, TextEncoder, load_unet, weight_bytes
+from easel.engine.families.networks import Autoencoder, load_unet, weight_bytes
 from easel.engine.families.source import Source
+from easel.engine.families.text import TextEncoder, TextEncoders, weighted
+from easel.engine.prompts.chunks import Chunks
+from easel.engine.prompts.embeddings import Embedding
+from easel.engine.prompts.lengths import stacked
+from easel.engine.request import WeightsFile
 
 
 class StableDiffusionXL:
@@ -28,8 +33,8 @@ class StableDiffusionXL:
         zeros_for_no_text: bool,
     ) -> None:
         """`second` has a projection. `zeros_for_no_text`: an empty text is zeros, not what the encoders make of it."""
-        self._first = first
-        self._second = second
+        self.text = TextEncoders(first, second)
+        self._encoders = (first, second)
         self._dtype = unet.dtype
         self.adaptable = Adaptable(unet, first.network, second.network)
         self._network = traced(self.adaptable.adapted(_Call(unet)), unet.device)
@@ -49,15 +54,20 @@ class StableDiffusionXL:
             zeros_for_no_text=source.settings("model_index.json").get("force_zeros_for_empty_prompt", True),
         )
 
-    def encode(self, text: str) -> Conditioning:
-        """The states before each encoder's last layer, side by side, and the second's projection of the whole text."""
-        first = self._first.network(self._first.tokens(text), output_hidden_states=True)
-        second = self._second.network(self._second.tokens(text), output_hidden_states=True)
-        states = torch.cat([first.hidden_states[-2], second.hidden_states[-2]], dim=-1)[0]
-        pooled = second.text_embeds[0]
-        if not text and self._zeros_for_no_text:
+    def encode(self, chunks: Chunks, embeddings: Mapping[WeightsFile, Embedding], clip_skip: int) -> Conditioning:
+        """The states before each encoder's last layer, side by side, and the second's projection of the whole text.
+
+        `clip_skip` counts from there. No norm is applied: the network was trained without.
+        """
+        sides: list[torch.Tensor] = []
+        for number, (encoder, chunk) in enumerate(zip(self._encoders, chunks, strict=True)):
+            vectors = {file: embedding.vectors[number] for file, embedding in embeddings.items()}
+            answer = encoder.run(chunk, vectors, clip_skip, first=2)
+            sides.append(weighted(answer.hidden_states[-clip_skip - 1][0], chunk))
+        states, pooled = torch.cat(sides, dim=-1), answer.text_embeds[0]
+        if self._zeros_for_no_text and not any(chunk.length for chunk in chunks):
             states, pooled = torch.zeros_like(states), torch.zeros_like(pooled)
-        return Conditioning(states, pooled, cut=self._first.cut(text))
+        return Conditioning(states, pooled)
 
     def predict(
         self,
@@ -73,7 +83,7 @@ class StableDiffusionXL:
             factors,
             latents.to(self._dtype),
             timesteps,
-            torch.stack([conditioning.states for conditioning in conditionings]),
+            stacked([conditioning.states for conditioning in conditionings]),
             torch.stack([conditioning.pooled for conditioning in conditionings]),
             sizes.expand(len(latents), -1),
         )
