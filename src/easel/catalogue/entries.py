@@ -25,6 +25,8 @@ class Entry:
     defaults: dict[str, Any]
     limits: dict[str, Any]
     source: str | None
+    objective: str | None
+    resolution: int | None
 
 
 def read_entries() -> list[Entry]:
@@ -39,6 +41,8 @@ def _entry(
     description: str,
     family: str | None = None,
     source: str | None = None,
+    objective: str | None = None,
+    resolution: int | None = None,
     defaults: dict[str, Any] | None = None,
     limits: dict[str, Any] | None = None,
     **columns: str,
@@ -46,6 +50,8 @@ def _entry(
     return Entry(
         family=family,
         source=source,
+        objective=objective,
+        resolution=resolution,
         price=micros_from_dollars(price),
         description=description.strip(),
         defaults=asdict(read_defaults(defaults)) if defaults else {},

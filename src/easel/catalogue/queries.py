@@ -43,14 +43,19 @@ class AboutWeights:
     facts: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
-def add_model(session: Session, model: Model) -> Model:
-    """A model of the operator's own. Raises InvalidRequest for an id that is taken or cannot stand in an address."""
-    if not MODEL_ID.fullmatch(model.model_id):
+def check_id(model_id: str) -> None:
+    """Raises InvalidRequest for an id that cannot stand in an address."""
+    if not MODEL_ID.fullmatch(model_id):
         raise InvalidRequest(
             "model_id",
             f"A model_id is made of lower-case letters, digits, dots, dashes and underscores, begins with a letter or "
-            f"a digit and has at most {ID_LIMIT} characters; not {_shown(model.model_id)!r}",
+            f"a digit and has at most {ID_LIMIT} characters; not {_shown(model_id)!r}",
         )
+
+
+def add_model(session: Session, model: Model) -> Model:
+    """A model of the operator's own. Raises InvalidRequest for an id that is taken or cannot stand in an address."""
+    check_id(model.model_id)
     if session.get(Model, model.model_id):
         raise InvalidRequest("model_id", f"{model.model_id} is in the catalogue already")
     session.add(model)

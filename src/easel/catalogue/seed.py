@@ -9,8 +9,8 @@ from easel.catalogue.entries import read_entries
 from easel.catalogue.tables import Model
 from easel.catalogue.weights import comes_with_the_package
 
-OPERATORS_OWN = {"model_id", "price", "weights"}
-"""What the file says of these counts for a new row only."""
+OPERATORS_OWN = {"model_id", "price", "weights", "objective", "resolution"}
+"""What the file says of these counts for a new row only; afterwards it is what the operator set or installed."""
 
 
 def seed_catalogue(session: Session) -> None:

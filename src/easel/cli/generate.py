@@ -1,13 +1,15 @@
 """`easel generate`: pictures from a prompt, in this process, without a server."""
 
-import json
+import hashlib
 import secrets
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from easel.catalogue.entries import read_entries
+from easel.catalogue.habits import defaults_for
 from easel.catalogue.limits import Defaults, read_defaults
 from easel.catalogue.weights import PACKAGE, weights_folder
 from easel.domain.errors import GenerationFailed, InvalidRequest
@@ -15,6 +17,7 @@ from easel.domain.request import SEED_LIMIT, GenerationRequest
 from easel.domain.sampling import Sampler, Spacing
 
 STARTER = "easel-starter"
+UNKNOWN_RESOLUTION = 512
 
 
 def generate(
@@ -24,7 +27,15 @@ def generate(
     out: Annotated[Path, Parameter(alias="-o", help="The PNG to write; further pictures get -2, -3 and so on.")] = Path(
         "out.png"
     ),
-    model: Annotated[str, Parameter(help="A checkpoint's folder in diffusers' layout.")] = STARTER,
+    model: Annotated[
+        str, Parameter(help="A checkpoint: its folder in diffusers' layout, or a single .safetensors file.")
+    ] = STARTER,
+    tokenizer: Annotated[
+        Path | None, Parameter(help="The folder of CLIP's vocabulary, for a single file; looked for otherwise.")
+    ] = None,
+    objective: Annotated[
+        str | None, Parameter(help="epsilon or v_prediction, for a single file that does not say it.")
+    ] = None,
     negative: Annotated[str, Parameter(help="What the picture should not show.")] = "",
     size: Annotated[str | None, Parameter(help="WIDTHxHEIGHT in pixels.")] = None,
     width: int | None = None,
@@ -39,12 +50,12 @@ def generate(
     spacing: Spacing | None = None,
 ) -> None:
     """Draw what the prompt says. Size, steps, guidance and sampler are the model's own unless given."""
-    folder = _folder(model)
+    folder = _folder(model, tokenizer, objective)
     own = defaults_of(model, folder)
     if size is not None:
         width, height = _size(size)
     request = GenerationRequest(
-        model_id=folder.name,
+        model_id=Path(model).stem if Path(model).is_file() else folder.name,
         prompt=prompt,
         negative_prompt=negative,
         width=own.width if width is None else width,
@@ -66,12 +77,14 @@ def generate(
 
 
 def defaults_of(model: str, folder: Path) -> Defaults:
-    """What a request may leave out: what the catalogue says of a model it names, otherwise the field's habits."""
+    """What a request may leave out: what the catalogue says of a model it names, otherwise the family's habits."""
+    from easel.engine.families.examine import examine
+
     for entry in read_entries():
         if entry.model_id == model:
             return read_defaults(entry.defaults)
-    pixels = 8 * _read_json(folder / "unet" / "config.json").get("sample_size", 64)
-    return Defaults(width=pixels, height=pixels, steps=25, guidance=7.5, sampler=Sampler.DDIM, spacing=Spacing.MODEL)
+    found = examine(folder)
+    return defaults_for(found.family, found.resolution or UNKNOWN_RESOLUTION)
 
 
 def _draw(request: GenerationRequest, folder: Path) -> list[Any]:
@@ -133,11 +146,26 @@ def _write(request: GenerationRequest, index: int, image: Any, out: Path) -> Pat
     return path
 
 
-def _folder(model: str) -> Path:
-    folder = weights_folder(f"{PACKAGE}{STARTER}") if model == STARTER else Path(model)
-    if not (folder / "unet" / "config.json").is_file():
-        raise InvalidRequest("model", f"{folder} is no checkpoint in diffusers' layout: it has no unet/config.json.")
-    return folder.resolve()
+def _folder(model: str, tokenizer: Path | None, objective: str | None) -> Path:
+    """Where the checkpoint lies. Of a single file a folder is made in the data folder, at its first use."""
+    if model == STARTER:
+        return weights_folder(f"{PACKAGE}{STARTER}")
+    path = Path(model).expanduser().resolve()
+    return path if path.is_dir() else _folder_of_file(path, tokenizer, objective)
+
+
+def _folder_of_file(path: Path, tokenizer: Path | None, objective: str | None) -> Path:
+    from easel.cli.installing import convert_once, guess_of, read_single_file
+    from easel.settings import Settings
+
+    file, trained = read_single_file(path, objective=objective)
+    about = path.stat()
+    mark = hashlib.sha256(f"{path} {about.st_size} {about.st_mtime_ns} {trained.objective}".encode()).hexdigest()
+    folder = Settings().data.resolve() / "models" / f"{path.stem}-{mark[:12]}"
+    convert_once(file, trained, folder, tokenizer=tokenizer)
+    for note in guess_of(trained):
+        print(note, file=sys.stderr)
+    return folder
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -145,10 +173,3 @@ def _size(text: str) -> tuple[int, int]:
     if not (cross and width.isdecimal() and height.isdecimal()):
         raise InvalidRequest("size", f"Write the size as WIDTHxHEIGHT, for example 128x128, not {text!r}.")
     return int(width), int(height)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        raise InvalidRequest("model", f"{path} is no valid JSON; save the checkpoint again.") from None

@@ -1,27 +1,25 @@
 """`easel models`: the catalogue, and the weights that are on this installation."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
-import httpx2
 from cyclopts import App, Parameter
 from rich.console import Console
 from rich.table import Column, Table
 
 from easel.catalogue import queries
 from easel.catalogue.tables import Model
-from easel.catalogue.weights import check_weights, comes_with_the_package, hub_repository
+from easel.catalogue.weights import weights_folder
 from easel.cli.context import open_installation
+from easel.cli.installing import AUTO, INSTALLERS, Installed, Order
 from easel.cli.money import read_dollars
-from easel.domain.errors import InvalidRequest, Unavailable
+from easel.domain.errors import InvalidRequest
 from easel.domain.money import format_dollars
 
 app = App(name="models", help="List, install and remove models.")
 
-# What diffusers reads of a model folder. Weights in safetensors only; those of the half-precision variant and of the
-# parts that drawing does not use stay where they are.
-WANTED = ["model_index.json", "*/*.json", "*/*.txt", "*/*.safetensors"]
-UNWANTED = ["*.fp16.*", "*non_ema*", "safety_checker/*", "feature_extractor/*"]
+USUAL_PRICE = "0.0047"
 
 
 @app.command(name="list")
@@ -48,19 +46,96 @@ def install(
     *,
     from_: Annotated[
         Path | None,
-        Parameter(name="--from", help="A folder in diffusers' layout to use where it is, and to keep there."),
+        Parameter(
+            name="--from",
+            help="A folder in diffusers' layout, used where it is and to be kept there, or a single .safetensors file, "
+            "of which a folder is made in the data folder.",
+        ),
     ] = None,
+    kind: Annotated[str | None, Parameter(help="Of a model that the catalogue does not know: checkpoint.")] = None,
+    family: Annotated[str, Parameter(help="sd1, sd2 or sdxl; found out otherwise.")] = AUTO,
+    objective: Annotated[
+        str | None, Parameter(help="epsilon or v_prediction, for a single file that does not say it.")
+    ] = None,
+    tokenizer: Annotated[
+        Path | None, Parameter(help="The folder of CLIP's vocabulary, for a single file; looked for otherwise.")
+    ] = None,
+    provider: Annotated[str | None, Parameter(help="Of a new model: whose it is.")] = None,
+    name: Annotated[str | None, Parameter(help="Of a new model: as people read it.")] = None,
+    licence: Annotated[str | None, Parameter(help="Of a new model.")] = None,
+    price: Annotated[str | None, Parameter(help="Of a new model: US dollars a picture.")] = None,
 ) -> None:
-    """Fetch a model's weights, or take those of a folder, so that it can be drawn with."""
+    """Fetch a model's weights, or take those of a folder or a file, so that it can be drawn with.
+
+    A model_id that the catalogue does not know becomes a model of your own, with defaults and limits that fit it.
+    """
+    said = {"kind": kind, "provider": provider, "name": name, "licence": licence, "price": price}
     with open_installation() as installation:
         with installation.database.transaction() as session:
-            model = queries.find_model(session, model_id)
+            known = {model.model_id: model for model in queries.list_models(session)}
+        model = known.get(model_id)
+        _check_words(model_id, model, from_, said)
+        order = Order(
+            model_id=model_id,
+            model=model,
+            given=from_,
+            models=installation.settings.data.resolve() / "models",
+            family=family,
+            objective=objective,
+            tokenizer=tokenizer,
+            vocabularies=tuple(weights_folder(one.weights) for one in known.values() if one.weights),
+        )
         # No transaction is open during the download, which may take an hour.
-        weights = _weights(model, from_)
+        installed = _installer(order, kind)(order)
         with installation.database.transaction() as session:
-            queries.mark_installed(session, model_id, weights)
-        print(f"{model_id} is installed: {weights}")
+            if model is None:
+                queries.add_model(session, _new_model(model_id, installed, said))
+            queries.mark_installed(session, model_id, installed.weights, installed.about)
+        print(f"{model_id} is installed: {installed.weights}")
         print(f"for the installation in {installation.settings.data.resolve()}")
+        for note in installed.notes:
+            print(note)
+
+
+def _check_words(model_id: str, model: Model | None, given: Path | None, said: dict[str, str | None]) -> None:
+    """Raises InvalidRequest for an unknown model without weights, and for words about one that the catalogue knows."""
+    if model is None and given is None:
+        raise InvalidRequest(
+            "model_id", f"Model not found: {model_id}; to add it to the catalogue, give its weights with --from PATH"
+        )
+    if model is None:
+        queries.check_id(model_id)
+        read_dollars(said["price"] or USUAL_PRICE)
+    elif words := [f"--{word}" for word, value in said.items() if value is not None]:
+        raise InvalidRequest(
+            words[0], f"{model_id} is in the catalogue already; leave {', '.join(words)} out, or choose another id"
+        )
+
+
+def _installer(order: Order, kind: str | None) -> Callable[[Order], Installed]:
+    kind = order.model.kind if order.model else kind or "checkpoint"
+    if kind not in INSTALLERS:
+        raise InvalidRequest(
+            "model_id", f"{order.model_id} is a {kind}; only {'s and '.join(INSTALLERS)}s can be installed so far"
+        )
+    return INSTALLERS[kind]
+
+
+def _new_model(model_id: str, installed: Installed, said: dict[str, str | None]) -> Model:
+    title = installed.about.facts.get("title")
+    shown = said["name"] or (str(title) if title else model_id)
+    return Model(
+        model_id=model_id,
+        kind=said["kind"] or "checkpoint",
+        provider=said["provider"] or "local",
+        name=shown,
+        summary=f"{shown}, installed by the operator of this site.",
+        description=f"{shown} was installed by the operator of this site, who knows more about it.",
+        licence=said["licence"] or "Not stated",
+        price=read_dollars(said["price"] or USUAL_PRICE),
+        source=None,
+        **({"family": None, "defaults": {}, "limits": {}} | installed.columns),
+    )
 
 
 @app.command
@@ -82,54 +157,3 @@ def remove(model_id: str, /) -> None:
         if weights
         else f"{model_id} was not installed"
     )
-
-
-def _weights(model: Model, folder: Path | None) -> str:
-    """What to write down as the model's weights, once they are here and fit to be loaded."""
-    if model.kind != "checkpoint":
-        raise InvalidRequest(
-            "model_id", f"{model.model_id} is a {model.kind}; only checkpoints can be installed so far"
-        )
-    if folder is None and comes_with_the_package(model.source):
-        return str(model.source)
-    folder = _download(model) if folder is None else folder.expanduser().resolve()
-    check_weights(folder)
-    _check_settings(model, folder)
-    return str(folder)
-
-
-def _check_settings(model: Model, folder: Path) -> None:
-    """Raises InvalidRequest for what a worker could not load, so that no order is accepted for it."""
-    from easel.engine.families import family_of
-    from easel.engine.families.folder import read_noise_schedule
-
-    if family_of(folder) != model.family:
-        raise InvalidRequest(
-            "folder", f"{folder} is of family {family_of(folder)}, and {model.model_id} of {model.family}; give another"
-        )
-    read_noise_schedule(folder)
-
-
-def _download(model: Model) -> Path:
-    """The model's folder in the usual cache of the Hugging Face hub, where other programs find it as well."""
-    repository = hub_repository(model.source)
-    if repository is None:
-        raise InvalidRequest(
-            "model_id",
-            f"There is no place to fetch {model.model_id} from; give its folder: "
-            f"easel models install {model.model_id} --from FOLDER",
-        )
-    try:
-        from huggingface_hub import snapshot_download
-    except ImportError:
-        raise Unavailable(
-            "Fetching models needs huggingface_hub; install it with: pip install 'easel[worker]'"
-        ) from None
-    try:
-        return Path(snapshot_download(repository, allow_patterns=WANTED, ignore_patterns=UNWANTED))
-    except (OSError, httpx2.HTTPError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise Unavailable(
-            f"{repository} could not be fetched from the Hugging Face hub ({type(error).__name__}: {reason}); "
-            f"try again, or fetch it elsewhere and give its folder: easel models install {model.model_id} --from FOLDER"
-        ) from error

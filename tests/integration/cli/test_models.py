@@ -1,48 +1,54 @@
 """easel models: what is there, what is installed and what is refused."""
 
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from ldm import as_ldm, make_networks, write_ldm, write_vocabulary
 from receiver import Answer, Received, Receiver
+
+from easel.catalogue.limits import defaults_of, limits_of
+from easel.catalogue.queries import find_model
+from easel.db.session import Database
+from easel.engine.families.examine import examine
+from easel.engine.families.folder import read_noise_schedule
+from easel.engine.ldm.convert import convert
+from easel.engine.ldm.layout import trained_for
+from easel.engine.tensorfile import read_header
 
 Easel = Callable[..., str]
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-INDEX = {"_class_name": "StableDiffusionPipeline", **dict.fromkeys(("unet", "vae", "text_encoder"))}
-FILES = {
-    "model_index.json": b"{}",
+OTHER_FILES = {
     "README.md": b"words",
     "768-v-ema.ckpt": b"pickle",
     "768-v-ema.safetensors": b"all in one",
-    "scheduler/scheduler_config.json": b"{}",
-    "tokenizer/merges.txt": b"",
-    "unet/config.json": b"{}",
     "unet/diffusion_pytorch_model.bin": b"pickle",
-    "unet/diffusion_pytorch_model.safetensors": b"weights",
     "unet/diffusion_pytorch_model.fp16.safetensors": b"half",
-    "vae/diffusion_pytorch_model.safetensors": b"weights",
-    "text_encoder/model.safetensors": b"weights",
     "safety_checker/model.safetensors": b"unused",
 }
+"""What the hub has beside a folder's own files."""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small checkpoint of sd2: `model.safetensors`, the vocabulary in `words`, and its folder in `folder`."""
+    place = tmp_path_factory.mktemp("made")
+    file = read_header(write_ldm(place / "model.safetensors", as_ldm("sd2", make_networks("sd2"))))
+    convert(file, place / "folder", trained_for(file), tokenizer=write_vocabulary(place / "words"))
+    return place
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A diffusers folder with files of the right names."""
-    folder = tmp_path / "sd2"
-    folder.mkdir()
-    (folder / "model_index.json").write_text(json.dumps(INDEX))
-    for part in ("unet", "vae", "text_encoder"):
-        (folder / part).mkdir()
-        (folder / part / "model.safetensors").write_bytes(b"")
-    (folder / "scheduler").mkdir()
-    (folder / "scheduler" / "scheduler_config.json").write_text("{}")
-    return folder
+def folder(made: Path, tmp_path: Path) -> Path:
+    """A diffusers folder of one's own."""
+    return Path(shutil.copytree(made / "folder", tmp_path / "sd2"))
 
 
 def installed(easel: Easel, model_id: str) -> bool:
@@ -77,7 +83,7 @@ def test_a_relative_folder_is_written_down_as_an_absolute_one(
 def test_a_folder_that_no_worker_could_load_is_refused(easel: Easel, folder: Path) -> None:
     index = json.loads((folder / "model_index.json").read_text())
     (folder / "model_index.json").write_text(json.dumps(index | {"_class_name": "StableDiffusionXLPipeline"}))
-    assert "is of family sdxl" in easel("models", "install", "stable-diffu", "--from", str(folder))
+    assert "text_encoder_2 holds no .safetensors" in easel("models", "install", "stable-diffu", "--from", str(folder))
     (folder / "model_index.json").write_text(json.dumps(index))
     (folder / "scheduler" / "scheduler_config.json").unlink()
     assert "scheduler_config.json is missing" in easel("models", "install", "stable-diffu", "--from", str(folder))
@@ -85,20 +91,22 @@ def test_a_folder_that_no_worker_could_load_is_refused(easel: Easel, folder: Pat
 
 
 def test_a_pickle_is_refused_with_how_to_convert_it(easel: Easel, folder: Path) -> None:
-    (folder / "unet" / "model.safetensors").rename(folder / "unet" / "model.bin")
+    (weights,) = (folder / "unet").glob("*.safetensors")
+    weights.rename(weights.with_suffix(".bin"))
     refusal = easel("models", "install", "stable-diffu", "--from", str(folder))
-    assert "is a pickle" in refusal
-    assert "safe_serialization=True" in refusal
+    assert "pickled weights" in refusal
+    assert "save_pretrained" in refusal
     assert not installed(easel, "stable-diffu")
 
 
 def test_a_folder_that_is_not_there_is_refused(easel: Easel, tmp_path: Path) -> None:
-    assert "has no model_index.json" in easel("models", "install", "stable-diffu", "--from", str(tmp_path / "nowhere"))
+    assert "nowhere is no file" in easel("models", "install", "stable-diffu", "--from", str(tmp_path / "nowhere"))
+    assert "model_index.json is missing" in easel("models", "install", "stable-diffu", "--from", str(tmp_path))
 
 
 def test_an_unknown_model_is_refused(easel: Easel) -> None:
-    for verb in ("install", "remove"):
-        assert easel("models", verb, "nope") == "Model not found: nope"
+    assert easel("models", "remove", "nope") == "Model not found: nope"
+    assert easel("models", "install", "nope").startswith("Model not found: nope; to add it")
 
 
 def test_a_lora_is_refused(easel: Easel, folder: Path) -> None:
@@ -110,6 +118,69 @@ def test_the_starter_is_there_again_after_it_was_removed(easel: Easel) -> None:
     assert not installed(easel, "easel-starter")
     easel("models", "install", "easel-starter")
     assert installed(easel, "easel-starter")
+
+
+class TestASingleFile:
+    def test_it_becomes_a_model_of_ones_own_with_what_is_known_of_it(
+        self, easel: Easel, made: Path, database: Database, tmp_path: Path
+    ) -> None:
+        words = ("--name", "My Model", "--provider", "me", "--price", "0.01", "--tokenizer", str(made / "words"))
+        said = easel("models", "install", "my-model", "--from", str(made / "model.safetensors"), *words)
+        assert "--objective epsilon" in said
+        with database.transaction() as session:
+            model = find_model(session, "my-model")
+            assert (model.name, model.provider, model.price, model.family) == ("My Model", "me", 10_000, "sd2")
+            assert (model.format, model.objective, model.resolution) == ("single-file", "v_prediction", 768)
+            assert model.sha256 == hashlib.sha256((made / "model.safetensors").read_bytes()).hexdigest()
+            assert model.size_bytes == (made / "model.safetensors").stat().st_size
+            assert model.parameters
+            assert model.parameters > 1_000_000
+            assert (defaults_of(model).width, limits_of(model).max_size) == (768, 1024)
+            folder = Path(str(model.weights))
+        assert folder.is_relative_to(tmp_path / "data" / "models" / "my-model")
+        assert examine(folder).family == "sd2"
+        assert installed(easel, "my-model")
+
+    def test_what_the_catalogue_says_of_the_objective_counts(
+        self, easel: Easel, made: Path, database: Database
+    ) -> None:
+        asked = ("--from", str(made / "model.safetensors"), "--tokenizer", str(made / "words"))
+        assert "--objective" not in easel("models", "install", "stable-diffu", *asked)
+        assert "--objective" not in easel("models", "install", "mine", *asked, "--objective", "epsilon")
+        with database.transaction() as session:
+            assert find_model(session, "mine").objective == "epsilon"
+            assert read_noise_schedule(Path(str(find_model(session, "mine").weights))).prediction == "epsilon"
+
+    def test_the_vocabulary_of_a_checkpoint_that_is_installed_will_do(self, easel: Easel, made: Path) -> None:
+        easel("models", "install", "first", "--from", str(made / "folder"))
+        easel("models", "install", "second", "--from", str(made / "model.safetensors"))
+        assert installed(easel, "second")
+
+    def test_a_vocabulary_that_is_nowhere_is_asked_for(self, easel: Easel, made: Path, tmp_path: Path) -> None:
+        refusal = easel("models", "install", "mine", "--from", str(made / "model.safetensors"))
+        assert "--tokenizer FOLDER" in refusal
+        assert "my" not in easel("models", "list")
+        assert not list((tmp_path / "data").glob("models/mine/*/*"))
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (("stable-diffu", "--name", "x"), "leave --name out"),
+            (("My Model",), "A model_id is made of"),
+            (("mine", "--price", "much"), "no amount of dollars"),
+            (("mine", "--kind", "song"), "is a song"),
+            (("mine", "--family", "sdxl"), "text_encoder_2 holds no .safetensors"),
+            (("mine", "--family", "sd9"), "known are sd1, sd2, sdxl"),
+        ],
+    )
+    def test_words_that_do_not_fit_are_refused(
+        self, easel: Easel, made: Path, words: tuple[str, ...], said: str
+    ) -> None:
+        assert said in easel("models", "install", *words, "--from", str(made / "folder"))
+
+    def test_a_pickle_is_refused_unread(self, easel: Easel, tmp_path: Path) -> None:
+        (tmp_path / "model.ckpt").write_bytes(b"pickle")
+        assert "is a pickle" in easel("models", "install", "mine", "--from", str(tmp_path / "model.ckpt"))
 
 
 class TestDownload:
@@ -132,22 +203,20 @@ class TestDownload:
         return lambda: subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
 
     def test_only_what_drawing_needs_is_fetched_and_no_pickle(
-        self, install: Callable[[], subprocess.CompletedProcess[str]], receiver: Receiver, easel: Easel, tmp_path: Path
+        self,
+        install: Callable[[], subprocess.CompletedProcess[str]],
+        receiver: Receiver,
+        easel: Easel,
+        tmp_path: Path,
+        folder: Path,
     ) -> None:
-        receiver.answer = hub(FILES | {"model_index.json": json.dumps(INDEX).encode()})
+        fetched_files = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.*")}
+        receiver.answer = hub(OTHER_FILES | fetched_files)
         done = install()
         assert done.returncode == 0, done.stderr
         (snapshot,) = (tmp_path / "hub").glob(f"**/snapshots/{COMMIT}")
         fetched = {str(path.relative_to(snapshot)) for path in snapshot.rglob("*") if path.is_file()}
-        assert fetched == {
-            "model_index.json",
-            "scheduler/scheduler_config.json",
-            "tokenizer/merges.txt",
-            "unet/config.json",
-            "unet/diffusion_pytorch_model.safetensors",
-            "vae/diffusion_pytorch_model.safetensors",
-            "text_encoder/model.safetensors",
-        }
+        assert fetched == fetched_files.keys()
         assert f"stable-diffu is installed: {snapshot}" in done.stdout
         assert installed(easel, "stable-diffu")
 

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from ldm import as_ldm, make_networks, write_ldm, write_vocabulary
 from PIL import Image
 
 from easel.catalogue.entries import read_entries
@@ -49,7 +50,7 @@ def test_a_seed_is_picked_and_shown(folder, tmp_path, capsys) -> None:
 
 def test_a_folder_of_ones_own_gets_the_fields_habits_and_the_starter_what_the_catalogue_says(checkpoint) -> None:
     own = defaults_of(str(checkpoint.folder), checkpoint.folder)
-    assert (own.width, own.height, own.steps, own.guidance, own.sampler) == (64, 64, 25, 7.5, Sampler.DDIM)
+    assert (own.width, own.height, own.steps, own.guidance, own.sampler) == (64, 64, 30, 7.5, Sampler.DDIM)
     [starter] = [entry for entry in read_entries() if entry.model_id == STARTER]
     assert asdict(defaults_of(STARTER, checkpoint.folder)) == starter.defaults
 
@@ -61,7 +62,7 @@ def test_a_folder_of_ones_own_gets_the_fields_habits_and_the_starter_what_the_ca
         ({"width": 12}, "multiple of 8"),
         ({"steps": 100_000}, "steps must be"),
         ({"samples": 0}, "samples must be"),
-        ({"model": "/no/such/folder"}, "no checkpoint"),
+        ({"model": "/no/such/folder"}, "is no file"),
         ({"out": Path("/no/such/folder/out.png")}, "There is no folder"),
     ],
 )
@@ -69,3 +70,18 @@ def test_what_cannot_be_is_refused_with_a_sentence_and_no_file(folder, tmp_path,
     with pytest.raises(InvalidRequest, match=said):
         generate("a", **{"model": str(folder), "out": tmp_path / "out.png", **asked})
     assert not list(tmp_path.glob("*.png"))
+
+
+def test_a_single_file_is_drawn_with_through_a_folder_made_once(tmp_path, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("EASEL_DATA", str(tmp_path / "data"))
+    file = write_ldm(tmp_path / "mine.safetensors", as_ldm("sd2", make_networks("sd2")))
+    words = write_vocabulary(tmp_path / "words")
+    generate("a cat", model=str(file), tokenizer=words, out=tmp_path / "a.png", seed=3, size="64x64", steps=2)
+    assert "--objective epsilon" in capsys.readouterr().err
+    [folder] = (tmp_path / "data" / "models").iterdir()
+    made = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    generate("a cat", model=str(file), out=tmp_path / "b.png", seed=3, size="64x64", steps=2)
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == made
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    with Image.open(tmp_path / "a.png") as picture:
+        assert "Model: mine" in picture.info["parameters"]

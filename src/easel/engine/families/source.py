@@ -42,7 +42,10 @@ class Source:
     def __init__(
         self, folder: Path, device: torch.device, dtype: torch.dtype, *, host: HostWeights | None = None
     ) -> None:
-        """Without `host` the networks' own tensors are all there is in memory, as it should be on a CPU."""
+        """Without `host` the networks' own tensors are all there is in memory, as it should be on a CPU.
+
+        On the device `meta` everything is checked and no number read.
+        """
         self.folder = folder
         self.device = device
         self.dtype = dtype
@@ -59,6 +62,9 @@ class Source:
         """
         network = self._lay_out(kind, part)
         wanted = network.state_dict()
+        if self.device.type == "meta":
+            self._places(part, wanted)
+            return network
         kept = self._host.parts.get(part) if self._host else None
         if kept is None:
             form = Form(dtype=self.dtype, channels_last=channels_last, pinned=self._host is not None)
@@ -78,13 +84,16 @@ class Source:
             raise unreadable(self.folder / part, f"its settings make no network: {type(error).__name__}") from error
 
     def _read(self, part: str, wanted: Mapping[str, torch.Tensor], form: Form) -> Tensors:
-        files = [read_header(path) for path in weights_files(self.folder, part)]
-        found = _places(files, wanted, self.folder / part)
         read: Tensors = {}
-        for file in files:
-            named = {stored: name for name, (where, stored) in found.items() if where is file}
+        for file, named in self._places(part, wanted):
             read |= {named[stored]: tensor for stored, tensor in read_tensors(file, list(named), form).items()}
         return read
+
+    def _places(self, part: str, wanted: Mapping[str, torch.Tensor]) -> list[tuple[TensorFile, dict[str, str]]]:
+        """The part's files, and of each the names of its wanted tensors, from those in it to those in the network."""
+        files = [read_header(path) for path in weights_files(self.folder, part)]
+        found = _places(files, wanted, self.folder / part)
+        return [(file, {stored: name for name, (where, stored) in found.items() if where is file}) for file in files]
 
 
 def weights_size(folder: Path, parts: Sequence[str], dtype: torch.dtype) -> int:

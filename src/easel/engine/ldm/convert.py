@@ -73,7 +73,7 @@ def convert(
 
 
 def parts_of(file: TensorFile, trained: Trained) -> dict[str, Part]:
-    """The networks of the checkpoint by the folders that they go to. Raises InvalidRequest for one that lacks a tensor."""
+    """The networks by the folders that they go to. Raises InvalidRequest where a tensor is missing."""
     encoders = _encoders(file, trained)
     projection = [piece for piece in encoders[-1].pieces if piece.name == "text_projection.weight"]
     pooled = projection[0].shape[0] if projection and trained.family == "sdxl" else None

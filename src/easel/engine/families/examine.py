@@ -1,0 +1,69 @@
+"""What a checkpoint's folder is: that it can be drawn with, and how large it is. No number of its weights is read."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from easel.engine.families import family_named, family_of
+from easel.engine.families.folder import read_noise_schedule, read_settings, weights_files
+from easel.engine.ldm.copying import sha256_of
+from easel.engine.tensorfile import read_header
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    family: str
+    objective: str
+    """`prediction_type` of its noise schedule; `flow` for flow matching."""
+    resolution: int | None
+    """Pixels along a side of the pictures it was trained on, where its settings say so."""
+    parameters: int
+    bytes: int
+    files: tuple[Path, ...]
+    """Of its weights."""
+
+    def sha256(self) -> str:
+        """Of the one file, or of the list of the files' hashes. Takes a second for a gigabyte."""
+        hashes = [sha256_of(file) for file in self.files]
+        return hashes[0] if len(hashes) == 1 else hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+
+
+def examine(folder: Path, family: str | None = None) -> Examined:
+    """Raises InvalidRequest for what a worker could not load. `family` is for a folder that is known to be of it."""
+    family = family or family_of(folder)
+    about = family_named(family)
+    files = [file for part in about.parts for file in weights_files(folder, part)]
+    headers = [read_header(file) for file in files]
+    schedule = read_settings(folder, "scheduler/scheduler_config.json")
+    is_flow = "FlowMatch" in str(schedule.get("_class_name"))
+    if not is_flow:
+        read_noise_schedule(folder)
+    _lay_out(folder, family)
+    return Examined(
+        family=family,
+        objective="flow" if is_flow else str(schedule.get("prediction_type", "epsilon")),
+        resolution=_resolution(folder, about.parts[0]),
+        parameters=sum(header.parameters for header in headers),
+        bytes=sum(file.stat().st_size for file in files),
+        files=tuple(files),
+    )
+
+
+def _lay_out(folder: Path, family: str) -> None:
+    """All that loading does but for the numbers themselves, where torch is here to do it."""
+    try:
+        import torch
+
+        from easel.engine.families.source import Source
+    except ImportError:
+        return  # a machine that serves and does not draw
+    family_named(family).load(Source(folder, torch.device("meta"), torch.float32))
+
+
+def _resolution(folder: Path, network: str) -> int | None:
+    """The network's own size is in latents; each level of the autoencoder but the first doubles it."""
+    side = read_settings(folder, f"{network}/config.json").get("sample_size")
+    levels = read_settings(folder, "vae/config.json").get("block_out_channels")
+    if not isinstance(side, int) or not isinstance(levels, list):
+        return None
+    return side * 2 ** (len(levels) - 1)
