@@ -4,7 +4,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AliasChoices, Field
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, ByteSize, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -12,6 +12,14 @@ def _base_url(url: str) -> str:
     if not url.startswith(("http://", "https://")):
         raise ValueError("must start with http:// or https://")
     return url.rstrip("/")
+
+
+def _bytes_or_auto(said: object) -> object:
+    return None if said == "auto" else said
+
+
+Memory = Annotated[ByteSize | None, BeforeValidator(_bytes_or_auto)]
+"""Bytes, such as 8GiB or 500MB; `auto` or nothing leaves it to the machine."""
 
 
 class Settings(BaseSettings):
@@ -55,6 +63,14 @@ class Settings(BaseSettings):
         None, description="Bit-for-bit pictures whatever shares the batch; on by default on a CPU."
     )
     threads: int | None = Field(None, ge=1, description="CPU threads of a worker; all cores otherwise.")
+    weight_memory: Memory = Field(
+        None,
+        description="Memory a worker keeps checkpoints in, such as 8GiB; half of the machine's, shared by the workers "
+        "that `easel serve` starts, otherwise.",
+    )
+    gpu_weight_memory: Memory = Field(
+        None, description="Of a GPU's memory, the same; six tenths of it otherwise. The rest draws."
+    )
     allow_private_urls: bool = Field(False, description="Let webhooks and image URLs reach private addresses.")
     stripe_secret_key: str | None = Field(None, description="Of the Stripe account that cards are charged for.")
     stripe_webhook_secret: str | None = Field(

@@ -24,6 +24,7 @@ from easel.domain.errors import Conflict, Unavailable
 from easel.generations.recover import take_back
 from easel.jobs.workers import list_workers
 from easel.kit import ids, logs
+from easel.kit.memory import share_of_memory
 from easel.settings import Settings
 
 log = structlog.get_logger()
@@ -54,7 +55,7 @@ def serve(
             )
             for name in names
         ]
-        environment = _environment(settings, installation)
+        environment = _environment(settings, installation, workers)
         supervisor = Supervisor(children, environment, stopping, lambda: _keep_database(installation))
         try:
             supervisor.run(until=_Readiness(settings, installation, names))
@@ -83,11 +84,12 @@ def _take_back(installation: Installation, worker_id: str) -> None:
         log.warning("database is away; the leases of the worker will run out", worker=worker_id)
 
 
-def _environment(settings: Settings, installation: Installation) -> dict[str, str]:
+def _environment(settings: Settings, installation: Installation, workers: int) -> dict[str, str]:
     return os.environ | {
         "EASEL_DATA": str(settings.data),
         "EASEL_DATABASE_URL": installation.database.url,
         "EASEL_SECRET": installation.secret,
+        "EASEL_WEIGHT_MEMORY": str(settings.weight_memory or share_of_memory(workers)),
     }
 
 

@@ -58,7 +58,11 @@ def _torch_engine(settings: Settings) -> tuple[Any, Callable[[], Sequence[str]],
     from easel.engine.engine import Engine
     from easel.engine.runner import TorchRunner
 
-    runner = TorchRunner(threads=settings.threads)
+    runner = TorchRunner(
+        threads=settings.threads,
+        weight_bytes=settings.weight_memory,
+        device_weight_bytes=settings.gpu_weight_memory,
+    )
     deterministic = settings.deterministic if settings.deterministic is not None else runner.device == "cpu"
     return Engine(runner, deterministic=deterministic), runner.resident, runner.device
 

@@ -25,12 +25,10 @@ from easel.engine.request import AdapterMix, Checkpoint, PictureRequest
 from easel.engine.residency import Residency
 from easel.engine.samplers import Plan
 from easel.engine.trajectory import Trajectory
-from easel.kit.memory import machine_memory
+from easel.kit.memory import share_of_memory
 
 MIB = 2**20
 GIB = 2**30
-HOST_SHARE = 0.5
-"""Of the machine's memory may be weights, where nothing else is said: pictures and the database need the rest."""
 DEVICE_SHARE = 0.6
 """Of a GPU's memory; the rest is for activations and recordings."""
 
@@ -65,7 +63,7 @@ class TorchRunner:
         self.calls = 0
         """Network calls made."""
         self._dtype = torch.float32 if self._device.type == "cpu" else torch.bfloat16
-        host_bytes = int(HOST_SHARE * machine_memory()) if weight_bytes is None else weight_bytes
+        host_bytes = share_of_memory() if weight_bytes is None else weight_bytes
         self._loader = CheckpointLoader(self._device, self._dtype, host_bytes=host_bytes)
         self._library: Library[Checkpoint, LoadedFamily] = Library(
             self._loader,
