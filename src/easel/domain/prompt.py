@@ -11,7 +11,7 @@ It is AUTOMATIC1111's syntax: a bracket that is never closed counts to the end, 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -125,12 +125,19 @@ def read_negative(text: str) -> Subprompt:
     return _read(text, 1.0)
 
 
-def check_prompt(field: str, text: str, steps: int) -> None:
-    """Raises InvalidRequest, naming the field, for a prompt that would take too much work or no number could hold."""
+def check_prompt(field: str, text: str, steps: int, *, is_guided: bool = True) -> None:
+    """Raises InvalidRequest, naming the field, for what would take too much work or make no picture."""
     subprompts = (read_negative(text),) if field == "negative_prompt" else read_prompt(text)
     if len(subprompts) > MOST_SUBPROMPTS:
         raise InvalidRequest(
             field, f"{field} has {len(subprompts)} parts joined by AND; at most {MOST_SUBPROMPTS} can be drawn together"
+        )
+    total = sum(subprompt.weight for subprompt in subprompts)
+    if total <= 0 and not is_guided:
+        raise InvalidRequest(
+            field,
+            f"The weights that AND gives the parts of {field} add up to {total:g}; without guidance, which begins "
+            "above 1, the parts are averaged, and the weights must add up to more than 0",
         )
     readings = {reading for subprompt in subprompts for reading in subprompt.readings(steps)}
     if len(readings) > MOST_READINGS:
@@ -231,6 +238,13 @@ def _read(text: str, weight: float) -> Subprompt:
         unclosed = open_brackets.pop().left_open()
         open_brackets[-1].add(unclosed)
     return Subprompt(open_brackets[0].joined(), weight, changes)
+
+
+def pattern_of(names: Iterable[str]) -> re.Pattern[str] | None:
+    """Finds names as words of their own, in capitals or not, in angle brackets or not; None without names."""
+    longest_first = sorted(names, key=len, reverse=True)
+    any_name = "|".join(re.escape(name) for name in longest_first)
+    return re.compile(rf"<?(?<![\w-])({any_name})(?![\w-])>?", re.IGNORECASE) if any_name else None
 
 
 def words_of(readings: Sequence[Reading]) -> str:

@@ -9,7 +9,7 @@ from torch.nn.functional import interpolate
 
 from easel.domain.prompt import Reading
 from easel.engine.advance import Canvas, Known
-from easel.engine.families.base import Conditioning, LoadedFamily
+from easel.engine.families.base import Conditioning, LoadedAutoencoder, LoadedFamily
 from easel.engine.request import PictureRequest, Pixels
 from easel.engine.samplers import Plan
 from easel.engine.tiles import encode
@@ -23,10 +23,10 @@ def begin(
     plan: Plan,
     conditioning: dict[Reading, Conditioning],
     family: LoadedFamily,
+    autoencoder: LoadedAutoencoder,
     device: torch.device,
 ) -> Canvas:
-    """The canvas before the first call."""
-    autoencoder = family.autoencoder
+    """The canvas before the first call. `autoencoder` is the family's, or one in its place."""
     shape = autoencoder.latent_shape(request.width, request.height)
     generator = torch.Generator().manual_seed(request.seed)
 

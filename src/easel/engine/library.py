@@ -98,6 +98,10 @@ class Library(Generic[Key, Value]):
         """What the loaded weights take, and those on their way."""
         return sum(loaded.bytes for loaded in self._loaded.values()) + (self._load.bytes if self._load else 0)
 
+    @property
+    def is_loading(self) -> bool:
+        return self._load is not None and not self._load.over.is_set()
+
     def ask(self, key: Key, beside: Collection[Key] = ()) -> Readiness:
         """Whether `key` can be drawn with; its load begins if it can. `beside` are those that must not leave memory."""
         self._collect()

@@ -7,6 +7,7 @@ import torch
 from easel.domain.errors import InvalidRequest
 from easel.engine.adapters.shelf import AdapterShelf
 from easel.engine.advance import Canvas, advance, draw_noise
+from easel.engine.autoencoders import Autoencoders
 from easel.engine.batch import Batch
 from easel.engine.beginnings import begin
 from easel.engine.checkpoints import CheckpointLoader
@@ -45,6 +46,7 @@ class TorchRunner:
         weight_bytes: int | None = None,
         device_weight_bytes: int | None = None,
         conditioning_bytes: int = 64 * MIB,
+        vae_bytes: int = GIB,
         decodes_beside: bool | None = None,
         adapter_bytes: int = 2 * GIB,
     ) -> None:
@@ -72,6 +74,7 @@ class TorchRunner:
         )
         self.adapters = AdapterShelf(bytes=adapter_bytes)
         self._encoding = Encoding(bytes=conditioning_bytes)
+        self._autoencoders = Autoencoders(self._device, self._dtype, bytes=vae_bytes)
         self._canvases: dict[str, Canvas] = {}
         self._preview_maps: Residency[Checkpoint, PreviewMap] = Residency(lambda found: found.bytes, bytes=MIB)
         self.decodes_beside = self._device.type == "cuda" if decodes_beside is None else decodes_beside
@@ -91,12 +94,19 @@ class TorchRunner:
 
     def ask(self, request: PictureRequest, beside: Collection[Checkpoint]) -> Readiness:
         readiness = self._library.ask(request.checkpoint, beside)
+        if readiness is Readiness.READY:
+            readiness = self._autoencoders.ask(request)
         if readiness is Readiness.READY and not self.adapters.are_read(request):
             return Readiness.LOADING
         return readiness
 
     def wait(self, seconds: float) -> None:
-        self.adapters.wait(seconds) if self.adapters.is_reading else self._library.wait(seconds)
+        if self._autoencoders.is_loading:
+            self._autoencoders.wait(seconds)
+        elif self.adapters.is_reading:
+            self.adapters.wait(seconds)
+        else:
+            self._library.wait(seconds)
 
     @property
     def text_cache(self) -> CacheReport:
@@ -120,7 +130,8 @@ class TorchRunner:
         notes = self.adapters.hold(request, family.adaptable)
         adapters = self.adapters.encoding(request, family.adaptable)
         conditioning, said = self._encoding.read(family, request, picture.script, adapters)
-        self._canvases[request.id] = begin(request, picture.plan, conditioning, family, self._device)
+        autoencoder = self._autoencoders.hold(request, family.autoencoder)
+        self._canvases[request.id] = begin(request, picture.plan, conditioning, family, autoencoder, self._device)
         return (*notes, *said)
 
     @faults_named()
@@ -174,11 +185,12 @@ class TorchRunner:
         return found.show(canvas.latents if canvas.clean is None else canvas.clean)
 
     def decode(self, picture: Trajectory) -> Decode:
-        autoencoder = self._family(picture.request.checkpoint).autoencoder
+        autoencoder = self._autoencoders.of(picture.id, self._family(picture.request.checkpoint).autoencoder)
         return decode_of(autoencoder, self._canvases[picture.id].latents, picture.request, self._stream)
 
     def release(self, id: str) -> None:
         self._canvases.pop(id, None)
+        self._autoencoders.release(id)
         self.adapters.release(id)
 
     def _family(self, checkpoint: Checkpoint) -> LoadedFamily:

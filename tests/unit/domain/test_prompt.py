@@ -201,6 +201,12 @@ def test_what_would_take_too_much_is_refused_by_name(field: str, prompt: str, se
     assert refusal.value.field == field
 
 
+def test_parts_that_are_averaged_must_weigh_something() -> None:
+    check_prompt("prompt", "a AND b:-1", 20)
+    with pytest.raises(InvalidRequest, match="add up to 0; without guidance"):
+        check_prompt("prompt", "a AND b:-1", 20, is_guided=False)
+
+
 def test_as_much_as_is_allowed_passes() -> None:
     check_prompt("prompt", " AND ".join("abcdefgh"[:MOST_SUBPROMPTS]), 50)
     check_prompt("prompt", "".join(f"[{n}a:{n}b:{n}]" for n in range(1, MOST_READINGS)), 50)

@@ -55,6 +55,10 @@ class Source:
         """A JSON file of the folder. Raises InvalidRequest when it is not there or no object."""
         return read_settings(self.folder, file)
 
+    def files(self, part: str) -> list[TensorFile]:
+        """The headers of a part's weights. Raises InvalidRequest."""
+        return [read_header(path) for path in weights_files(self.folder, part)]
+
     def network(self, kind: type[Any], part: str, *, channels_last: bool = False) -> Any:
         """A network of diffusers or transformers, ready to be called, from `part`/config.json and its weights.
 
@@ -91,7 +95,7 @@ class Source:
 
     def _places(self, part: str, wanted: Mapping[str, torch.Tensor]) -> list[tuple[TensorFile, dict[str, str]]]:
         """The part's files, and of each the names of its wanted tensors, from those in it to those in the network."""
-        files = [read_header(path) for path in weights_files(self.folder, part)]
+        files = self.files(part)
         found = _places(files, wanted, self.folder / part)
         return [(file, {stored: name for name, (where, stored) in found.items() if where is file}) for file in files]
 

@@ -4,12 +4,11 @@ As in AUTOMATIC1111: a chunk that is full ends after its last comma when that is
 has its own begin and end tokens. So no prompt is cut, up to MOST_CHUNKS.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from easel.domain.prompt import Piece, Reading
+from easel.domain.prompt import Piece, Reading, pattern_of
 from easel.engine.request import WeightsFile
 
 MOST_CHUNKS: Final = 16
@@ -133,13 +132,11 @@ def _close(inside: Sequence[_Token], alphabet: Alphabet) -> Chunk:
 
 
 class _Names:
-    """Finds embeddings by their names, as words of their own, in capitals or not, in angle brackets or not."""
+    """Finds embeddings in a text."""
 
     def __init__(self, embeddings: Counted) -> None:
         self._known = {file.name.lower(): (file, count) for file, count in embeddings.items()}
-        longest_first = sorted(self._known, key=len, reverse=True)
-        any_name = "|".join(re.escape(name) for name in longest_first)
-        self._pattern = re.compile(rf"<?(?<![\w-])({any_name})(?![\w-])>?", re.IGNORECASE) if any_name else None
+        self._pattern = pattern_of(self._known)
 
     def split(self, text: str) -> Iterator[tuple[str, WeightsFile | None, int]]:
         if self._pattern is None:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Self
 
-from easel.domain.errors import InvalidRequest
 from easel.domain.prompt import Reading, Subprompt, check_prompt, read_negative, read_prompt
 from easel.domain.prompt_tags import Tag, take_tags
 from easel.engine.request import PictureRequest
@@ -42,7 +41,7 @@ class Script:
         Raises InvalidRequest, naming the field, for what `check_prompt` refuses.
         """
         prompt, tags = take_tags(request.prompt)
-        check_prompt("prompt", prompt, steps)
+        check_prompt("prompt", prompt, steps, is_guided=request.is_guided)
         subprompts = read_prompt(prompt)
         factors = _factors(request, subprompts)
         prompts = [Part(one.readings(steps), factor) for one, factor in zip(subprompts, factors, strict=True)]
@@ -70,12 +69,6 @@ def _factors(request: PictureRequest, subprompts: tuple[Subprompt, ...]) -> list
     weights = [subprompt.weight for subprompt in subprompts]
     if request.is_guided:
         return [weight * request.guidance for weight in weights]
-    if sum(weights) <= 0:
-        raise InvalidRequest(
-            "prompt",
-            f"The weights that AND gives the parts of the prompt add up to {sum(weights):g}; without guidance, which "
-            "begins above 1, they are averaged and must add up to more than 0.",
-        )
     return [weight / sum(weights) for weight in weights]
 
 
