@@ -33,7 +33,7 @@ $(VENV)/.serve: $(VENV)/bin/pip pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/bin/pip pyproject.toml constraints.txt
-	$(INSTALL) -e '.[worker,train,dev]'
+	$(INSTALL) -e '.[worker,openvino,train,dev]'
 	@touch $@ $(VENV)/.serve
 
 clean:

@@ -70,6 +70,10 @@ class Settings(BaseSettings):
     )
     gpu_weight_memory: Memory = Field(
         None, description="Of a GPU's memory, the same; six tenths of it otherwise. The rest draws."
+    backend: Literal["auto", "eager", "recorded", "compiled", "openvino", "openvino-int8"] = Field(
+        "auto",
+        description="How networks are run: auto picks the faster of eager and recorded, which give the same bits; the "
+        "others give bits of their own, so all workers of an installation should have the same.",
     )
     allow_private_urls: bool = Field(False, description="Let webhooks and image URLs reach private addresses.")
     stripe_secret_key: str | None = Field(None, description="Of the Stripe account that cards are charged for.")
@@ -82,6 +86,11 @@ class Settings(BaseSettings):
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much is logged.")
     log_json: bool = Field(False, description="One JSON object a log line.")
+
+    @property
+    def cache(self) -> Path:
+        """What can be made again: measurements, and networks converted and calibrated."""
+        return self.data / "cache"
 
     @property
     def local_url(self) -> str:

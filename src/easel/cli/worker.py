@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from easel.cli.context import open_installation
 from easel.cli.orphan import stop_with_parent
 from easel.cli.signals import stop_event
+from easel.domain.errors import InvalidRequest
 from easel.kit import ids, logs
 from easel.settings import Settings
 
@@ -58,11 +59,16 @@ def _torch_engine(settings: Settings) -> tuple[Any, Callable[[], Sequence[str]],
     from easel.engine.engine import Engine
     from easel.engine.runner import TorchRunner
 
-    runner = TorchRunner(
-        threads=settings.threads,
-        weight_bytes=settings.weight_memory,
-        device_weight_bytes=settings.gpu_weight_memory,
-    )
+    try:
+        runner = TorchRunner(
+            threads=settings.threads,
+            weight_bytes=settings.weight_memory,
+            device_weight_bytes=settings.gpu_weight_memory,
+            backend=settings.backend,
+            cache=settings.cache,
+        )
+    except (ValueError, ImportError) as error:
+        raise InvalidRequest("backend", str(error)) from error
     deterministic = settings.deterministic if settings.deterministic is not None else runner.device == "cpu"
     return Engine(runner, deterministic=deterministic), runner.resident, runner.device
 

@@ -5,6 +5,8 @@ from collections.abc import Hashable
 
 import torch
 
+from easel.engine.backends.families import run_by
+from easel.engine.backends.opening import Opener
 from easel.engine.families import family_named
 from easel.engine.families.base import LoadedFamily
 from easel.engine.families.source import HostWeights, Source, weights_size, weights_stamp
@@ -15,10 +17,13 @@ from easel.engine.residency import Residency
 class CheckpointLoader:
     """Loads for a library. On a GPU the weights are kept in host memory as well, pinned, to come back fast."""
 
-    def __init__(self, device: torch.device, dtype: torch.dtype, *, host_bytes: int) -> None:
-        """`host_bytes` is room for weights in host memory beside a GPU; on a CPU the library's own is all there is."""
+    def __init__(self, device: torch.device, dtype: torch.dtype, *, host_bytes: int, opener: Opener) -> None:
+        """`host_bytes` is room for weights in host memory beside a GPU; on a CPU the library's own is all there is.
+        `opener` decides how networks are run.
+        """
         self._device = device
         self._dtype = dtype
+        self._opener = opener
         self._has_host = device.type != "cpu"
         self._host: Residency[tuple[Checkpoint, Hashable], HostWeights] = Residency(
             lambda weights: weights.bytes, bytes=host_bytes
@@ -41,10 +46,12 @@ class CheckpointLoader:
         if self._has_garbage:
             self._has_garbage = False
             gc.collect()
-        family = family_named(key.family)
-        if not self._has_host:
-            return family.load(Source(key.folder, self._device, self._dtype))
-        return self._load_by_way_of_the_host(key)
+        family = self._load_by_way_of_the_host(key) if self._has_host else self._read(key)
+        run_by(self._opener, family, key.folder)
+        return family
+
+    def _read(self, key: Checkpoint, host: HostWeights | None = None) -> LoadedFamily:
+        return family_named(key.family).load(Source(key.folder, self._device, self._dtype, host=host))
 
     def _load_by_way_of_the_host(self, key: Checkpoint) -> LoadedFamily:
         # What last used the memory that the weights will take may still be queued on the device.
@@ -52,7 +59,7 @@ class CheckpointLoader:
         host = self._host.get((key, self.stamp(key)), HostWeights)
         # A stream of its own: networks that draw meanwhile do not wait for the copies.
         with torch.cuda.stream(torch.cuda.Stream(self._device)) as _:
-            family = family_named(key.family).load(Source(key.folder, self._device, self._dtype, host=host))
+            family = self._read(key, host)
             torch.cuda.current_stream(self._device).synchronize()
         self._host.trim()
         self.in_host = tuple(checkpoint for checkpoint, _ in reversed(list(self._host)))

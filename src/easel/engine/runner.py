@@ -1,6 +1,7 @@
 """Where the engine meets torch: encode, call the network, advance, decode."""
 
 from collections.abc import Collection
+from pathlib import Path
 
 import torch
 
@@ -8,6 +9,8 @@ from easel.domain.errors import InvalidRequest
 from easel.engine.adapters.shelf import AdapterShelf
 from easel.engine.advance import Canvas, advance, draw_noise
 from easel.engine.autoencoders import Autoencoders
+from easel.engine.backends.base import Backend
+from easel.engine.backends.opening import Opener
 from easel.engine.batch import Batch
 from easel.engine.beginnings import begin
 from easel.engine.checkpoints import CheckpointLoader
@@ -49,8 +52,11 @@ class TorchRunner:
         vae_bytes: int = GIB,
         decodes_beside: bool | None = None,
         adapter_bytes: int = 2 * GIB,
+        backend: Backend | str = Backend.AUTO,
+        cache: Path | None = None,
     ) -> None:
         """`device` is `auto`, `cpu` or `cuda`; `threads` are those of CPU kernels, and the whole process has them.
+        `backend` is how networks are run, and `cache` a folder for what that is spared at the next start.
 
         `weight_bytes` is room for weights in the machine's memory, `device_weight_bytes` in a GPU's; a share of what
         there is where they are not given.
@@ -66,7 +72,9 @@ class TorchRunner:
         """Network calls made."""
         self._dtype = torch.float32 if self._device.type == "cpu" else torch.bfloat16
         host_bytes = share_of_memory() if weight_bytes is None else weight_bytes
-        self._loader = CheckpointLoader(self._device, self._dtype, host_bytes=host_bytes)
+        self._loader = CheckpointLoader(
+            self._device, self._dtype, host_bytes=host_bytes, opener=Opener(backend, self._device, cache)
+        )
         self._library: Library[Checkpoint, LoadedFamily] = Library(
             self._loader,
             bytes=host_bytes if self._device.type == "cpu" else _device_bytes(self._device, device_weight_bytes),
@@ -139,6 +147,7 @@ class TorchRunner:
     def denoise(self, batch: Batch) -> None:
         family = self._family(batch.key.checkpoint)
         self.adapters.wear(batch.pictures[0].request, batch.key.merged, family.adaptable)
+        family.network.weights_changed = bool(batch.key.merged)
         canvases = [self._canvases[picture.id] for picture in batch.pictures]
         steps = [picture.step for picture in batch.pictures]
         draw_noise(canvases, steps)

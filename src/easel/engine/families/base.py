@@ -8,6 +8,7 @@ import torch
 
 from easel.domain.prompt import Reading
 from easel.engine.adapters.adaptable import Adaptable
+from easel.engine.backends.base import Network, Opened
 from easel.engine.prompts.chunks import Chunks
 from easel.engine.prompts.embeddings import Embedding
 from easel.engine.request import WeightsFile
@@ -48,6 +49,9 @@ class Texts(Protocol):
 class LoadedAutoencoder(Protocol):
     """What stands between latents and pixels. Tensors are on the runner's device and float32, one picture at a time."""
 
+    decoder: Network
+    """What `decode` calls; whoever loads the autoencoder may put another way to run it in its place."""
+
     @property
     def pixels(self) -> int:
         """Along each side, that one latent stands for."""
@@ -68,6 +72,12 @@ class LoadedAutoencoder(Protocol):
 
 class LoadedFamily(Protocol):
     """One checkpoint's networks. All tensors in and out are on the runner's device; latents and answers are float32."""
+
+    network: Opened
+    """What `predict` calls: adapters' factors, then latents, timesteps, states and whatever else the family has.
+
+    Whoever loads the family may put another way to run it in its place.
+    """
 
     @property
     def adaptable(self) -> Adaptable:

@@ -6,6 +6,7 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 
 from easel.domain.errors import InvalidRequest
+from easel.engine.backends.base import Network
 from easel.engine.families.source import Source
 
 
@@ -38,6 +39,8 @@ class Autoencoder:
 
     def __init__(self, network: AutoencoderKL) -> None:
         self.network = network
+        self.decoder: Network = _Decoder(network)
+        """Latents to pixels from -1 to 1."""
         self.pixels = 2 ** (len(network.config.block_out_channels) - 1)
         """Along each side, that one latent stands for."""
 
@@ -62,7 +65,7 @@ class Autoencoder:
         """channels x h x w -> height x width x 3, from 0 to 1."""
         mean, std = self._statistics(latents)
         scaled = latents[None] / self.network.config.scaling_factor * std + mean
-        picture = self.network.decode(scaled.to(self.network.dtype), return_dict=False)[0][0].float()
+        picture = self.decoder(scaled.to(self.network.dtype))[0].float()
         return (picture / 2 + 0.5).clamp(0, 1).permute(1, 2, 0)
 
     def _statistics(self, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -71,6 +74,17 @@ class Autoencoder:
         channels = settings.latent_channels
         mean, std = settings.latents_mean or [0.0] * channels, settings.latents_std or [1.0] * channels
         return torch.tensor(mean).to(like).view(1, -1, 1, 1), torch.tensor(std).to(like).view(1, -1, 1, 1)
+
+
+class _Decoder(torch.nn.Module):
+    """The decoding half of an autoencoder as a function of tensors."""
+
+    def __init__(self, network: AutoencoderKL) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, latents: torch.Tensor) -> torch.Tensor:
+        return self.network.decode(latents, return_dict=False)[0]
 
 
 def weight_bytes(*networks: torch.nn.Module) -> int:

@@ -11,7 +11,7 @@ from diffusers import UNet2DConditionModel
 from transformers import CLIPTextModel
 
 from easel.engine.adapters.adaptable import Adaptable
-from easel.engine.backends.traced import traced
+from easel.engine.backends.base import Opened
 from easel.engine.families.base import Conditioning
 from easel.engine.families.networks import Autoencoder, load_unet, weight_bytes
 from easel.engine.families.source import Source
@@ -28,7 +28,7 @@ class StableDiffusion:
         self._encoder = text
         self._dtype = unet.dtype
         self.adaptable = Adaptable(unet, text.network)
-        self._network = traced(self.adaptable.adapted(_Call(unet)), unet.device)
+        self.network = Opened.plainly(self.adaptable.adapted(_Call(unet)))
         self.autoencoder = autoencoder
         self.reads_mask = unet.config.in_channels != autoencoder.network.config.latent_channels
         self.bytes = weight_bytes(text.network, unet, autoencoder.network)
@@ -59,7 +59,7 @@ class StableDiffusion:
         factors: torch.Tensor,
     ) -> torch.Tensor:
         states = stacked([conditioning.states for conditioning in conditionings])
-        return self._network(factors, latents.to(self._dtype), timesteps, states).float()
+        return self.network(factors, latents.to(self._dtype), timesteps, states).float()
 
 
 class _Call(torch.nn.Module):

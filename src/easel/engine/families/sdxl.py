@@ -11,7 +11,7 @@ from diffusers import UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from easel.engine.adapters.adaptable import Adaptable
-from easel.engine.backends.traced import traced
+from easel.engine.backends.base import Opened
 from easel.engine.families.base import Conditioning
 from easel.engine.families.networks import Autoencoder, load_unet, weight_bytes
 from easel.engine.families.source import Source
@@ -37,7 +37,7 @@ class StableDiffusionXL:
         self._encoders = (first, second)
         self._dtype = unet.dtype
         self.adaptable = Adaptable(unet, first.network, second.network)
-        self._network = traced(self.adaptable.adapted(_Call(unet)), unet.device)
+        self.network = Opened.plainly(self.adaptable.adapted(_Call(unet)))
         self._zeros_for_no_text = zeros_for_no_text
         self.autoencoder = autoencoder
         self.reads_mask = unet.config.in_channels != autoencoder.network.config.latent_channels
@@ -79,7 +79,7 @@ class StableDiffusionXL:
         """The network is told that the picture was never scaled or cropped."""
         height, width = (side * self.autoencoder.pixels for side in latents.shape[-2:])
         sizes = torch.tensor([[height, width, 0, 0, height, width]], dtype=self._dtype, device=latents.device)
-        answer = self._network(
+        answer = self.network(
             factors,
             latents.to(self._dtype),
             timesteps,

@@ -12,7 +12,8 @@ from made import ATTENTION, EVERY_LINEAR, low_rank, mix, networks_of
 from safetensors.torch import save_file
 
 from easel.engine.adapters.adaptable import Adaptable
-from easel.engine.backends.traced import AFTER_CALLS, Traced
+from easel.engine.backends.recorded import Recorded
+from easel.engine.backends.traced import trace
 from easel.engine.engine import Engine
 from easel.engine.events import Failed, Image
 from easel.engine.request import AdapterMix, PictureRequest, WeightsFile
@@ -150,18 +151,18 @@ def test_one_recording_serves_all_adapters_of_a_shape(checkpoint) -> None:
     unet = networks_of(checkpoint)["unet"].requires_grad_(False).to(memory_format=torch.channels_last)
     adaptable = Adaptable(unet)
     network = adaptable.adapted(Call(lambda *inputs: unet(*inputs, return_dict=False)[0]))
-    traced = Traced(network)
+    recorded = Recorded(network, trace, always=True)
     inputs = torch.ones(2, 4, 8, 8), torch.tensor([5.0, 7.0]), torch.ones(2, 16, 32)
     width = adaptable.sites["unet"].prefixes[-1]
     plain = network(adaptable.no_factors, *inputs)
-    for call in range(AFTER_CALLS + 3):
+    for call in range(3):
         torch.manual_seed(call)
         factors = torch.randn(2, 8, width) * 0.1
-        answer = traced(factors, *inputs)
+        answer = recorded(factors, *inputs)
         assert torch.equal(answer, network(factors, *inputs))
         assert not torch.equal(answer, plain)
-    assert traced.recordings == 1
-    assert torch.equal(traced(adaptable.no_factors, *inputs), plain)
+    assert recorded.recordings == 1
+    assert torch.equal(recorded(adaptable.no_factors, *inputs), plain)
 
 
 def test_adapters_beyond_the_budget_leave_and_come_back(make_picture, checkpoint, drain, adapters) -> None:
