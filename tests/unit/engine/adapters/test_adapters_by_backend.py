@@ -11,15 +11,13 @@ from easel.engine.engine import Engine
 from easel.engine.events import Finished
 from easel.engine.runner import TorchRunner
 
-LAYER = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q"
-
 
 @pytest.fixture
 def mixes(checkpoint, save):
     """None; of low rank, on attention and everywhere, beside each other; and one that has to be merged."""
     narrow = save("narrow", low_rank(checkpoint, seed=1, rank=4, targets=ATTENTION))
     wide = save("wide", low_rank(checkpoint, seed=2, rank=12, targets=EVERY_LINEAR))
-    merged = save("merged", {f"{LAYER}.diff": torch.full((32, 32), 0.2)})
+    merged = save("merged", {"lora_unet_conv_in.diff": torch.full((32, 4, 3, 3), 0.3)})
     return {"none": (), "narrow": (mix(narrow),), "both": (mix(narrow), mix(wide, 0.5)), "merged": (mix(merged),)}
 
 
@@ -37,7 +35,7 @@ def test_openvino_draws_with_adapters_as_the_network_itself_does(
         engine = Engine(TorchRunner("cpu", backend=backend, cache=tmp_path))
         # All under way at once, so that what is merged comes and goes between calls of the others.
         for name, adapters in mixes.items():
-            engine.add(make_picture(name, checkpoint=checkpoint, adapters=adapters, steps=3))
+            engine.add(make_picture(name, checkpoint=checkpoint, adapters=adapters, steps=2))
         ended = drain(engine)
         assert all(isinstance(end, Finished) for end in ended.values()), ended
         return {id: end.image.astype(int) for id, end in ended.items()}
