@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     )
     gpu_weight_memory: Memory = Field(
         None, description="Of a GPU's memory, the same; six tenths of it otherwise. The rest draws."
+    )
     backend: Literal["auto", "eager", "recorded", "compiled", "openvino", "openvino-int8"] = Field(
         "auto",
         description="How networks are run: auto picks the faster of eager and recorded, which give the same bits; the "
