@@ -2,16 +2,27 @@
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, ByteSize, Field
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, ByteSize, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from easel.kit.mail import check_smtp_url
+
+
+def _absolute_url(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise ValueError("must start with http:// or https://")
+    return url
 
 
 def _base_url(url: str) -> str:
-    if not url.startswith(("http://", "https://")):
-        raise ValueError("must start with http:// or https://")
-    return url.rstrip("/")
+    return _absolute_url(url).rstrip("/")
+
+
+def _smtp_url(url: str) -> str:
+    check_smtp_url(url)
+    return url
 
 
 def _bytes_or_auto(said: object) -> object:
@@ -85,8 +96,41 @@ class Settings(BaseSettings):
     least_top_up: Annotated[Decimal, Field(gt=0)] = Field(
         Decimal(10), description="The smallest top-up by card, in dollars."
     )
+    signup: Literal["closed", "open", "oidc"] = Field(
+        "closed",
+        description="Who may make an account: nobody but the operator, everybody, or people of the OIDC provider.",
+    )
+    verify_email: bool | None = Field(
+        None, description="Make an account only after its mailed link was opened; on where mail is sent."
+    )
+    smtp_url: Annotated[str, AfterValidator(_smtp_url)] | None = Field(
+        None,
+        description="smtp://user:password@host (STARTTLS), smtps:// or smtp+plain://; mail goes to the log otherwise.",
+    )
+    mail_from: str = Field("Easel <easel@localhost>", description="Sender of mail.")
+    oidc_issuer: Annotated[str, AfterValidator(_absolute_url)] | None = Field(
+        None, description="OpenID Connect provider for signing in; its callback is /login/oidc/callback."
+    )
+    oidc_client_id: str | None = Field(None, description="What the provider calls this installation.")
+    oidc_client_secret: str | None = Field(None, description="The secret that the provider gave to it.")
+    oidc_name: str = Field("single sign-on", description="What the sign-in button calls the provider.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="How much is logged.")
     log_json: bool = Field(False, description="One JSON object a log line.")
+
+    @model_validator(mode="after")
+    def _go_together(self) -> Self:
+        if self.smtp_url and not self.public_url:
+            raise ValueError("EASEL_SMTP_URL needs EASEL_PUBLIC_URL as well: it begins the links in the mail")
+        if self.oidc_issuer and not (self.oidc_client_id and self.oidc_client_secret):
+            raise ValueError("EASEL_OIDC_ISSUER needs EASEL_OIDC_CLIENT_ID and EASEL_OIDC_CLIENT_SECRET as well")
+        if self.signup == "oidc" and not self.oidc_issuer:
+            raise ValueError("EASEL_SIGNUP=oidc needs EASEL_OIDC_ISSUER as well")
+        return self
+
+    @property
+    def home_url(self) -> str:
+        """Where people find this installation."""
+        return self.public_url or self.local_url
 
     @property
     def cache(self) -> Path:

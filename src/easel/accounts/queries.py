@@ -1,17 +1,20 @@
 """Accounts themselves. All SQL about them is here."""
 
 import re
+from collections.abc import Generator
+from contextlib import contextmanager
 
 from sqlalchemy import or_, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from easel.accounts.emails import normalise
 from easel.accounts.roles import Power, require_over
 from easel.accounts.tables import Account, Role
 from easel.domain.errors import Conflict, InvalidRequest, NotFound
 from easel.kit.clock import Clock
 
 NAME_LIMIT = 100
-EMAIL_LIMIT = 254
 
 
 def get_account(session: Session, account_id: int) -> Account:
@@ -63,19 +66,42 @@ def create_account(
 
     Of accounts without an email no two have one name: an operator must be able to say which.
     """
-    account = Account(name=_fit_name(name), email=_fit_email(email), plan=plan, role=Role(role), created_at=clock.now())
-    if account.email and _exists(session, email=account.email):
-        raise Conflict(f"There is already an account with the email {account.email}")
-    if not account.email and _exists(session, name=account.name):
+    email = None if email is None else normalise(email)
+    account = Account(name=fit_name(name), email=email, plan=plan, role=Role(role), created_at=clock.now())
+    if not email and _exists(session, name=account.name):
         raise Conflict(f"There is already an account called {account.name}; give an email to tell the two apart")
-    session.add(account)
-    session.flush()
+    with _one_account_an_email(session, email):
+        session.add(account)
+        session.flush()
     return account
 
 
 def set_plan(session: Session, account_id: int, plan: str) -> Account:
     account = get_account(session, account_id)
     account.plan = plan
+    return account
+
+
+def find_by_email(session: Session, email: str) -> Account | None:
+    """`email` as `emails.normalise` writes it."""
+    return session.scalar(select(Account).filter_by(email=email))
+
+
+def set_name(session: Session, account_id: int, name: str) -> Account:
+    """Raises InvalidRequest for an unfit name."""
+    account = get_account(session, account_id)
+    account.name = fit_name(name)
+    return account
+
+
+def set_email(session: Session, clock: Clock, account_id: int, email: str, *, proved: bool) -> Account:
+    """Raises InvalidRequest, and Conflict for an email that another account has."""
+    account = lock_account(session, account_id)
+    email = normalise(email)
+    with _one_account_an_email(session, email):
+        account.email = email
+        account.email_verified_at = clock.now() if proved else None
+        session.flush()
     return account
 
 
@@ -93,19 +119,27 @@ def _exists(session: Session, **columns: str) -> bool:
     return session.scalar(select(Account.id).filter_by(**columns).limit(1)) is not None
 
 
-def _fit_name(name: str) -> str:
-    """A number would read as an account's number where a name is asked for."""
+def fit_name(name: str) -> str:
+    """A number would read as an account's number where a name is asked for, and an address as another's e-mail."""
     name = name.strip()
-    if not name or len(name) > NAME_LIMIT or not name.isprintable() or name.isdecimal():
-        raise InvalidRequest("name", f"name must be 1 to {NAME_LIMIT} printable characters and not a number")
+    if not name or len(name) > NAME_LIMIT or not name.isprintable() or name.isdecimal() or "@" in name:
+        raise InvalidRequest("name", f"name must be 1 to {NAME_LIMIT} printable characters, not a number and no e-mail")
     return name
 
 
-def _fit_email(email: str | None) -> str | None:
-    if email is None:
-        return None
-    email = email.strip().lower()
-    local, at, domain = email.rpartition("@")
-    if not (local and at and domain) or len(email) > EMAIL_LIMIT or not email.isprintable() or " " in email:
-        raise InvalidRequest("email", "email must look like name@example.org")
-    return email
+def name_for(email: str) -> str:
+    """What somebody is called until they say otherwise: what stands before the @."""
+    local = email.partition("@")[0]
+    return f"user {local}" if local.isdecimal() else local
+
+
+@contextmanager
+def _one_account_an_email(session: Session, email: str | None) -> Generator[None]:
+    """The database decides, so that of two that come at once one is told."""
+    try:
+        with session.begin_nested():
+            yield
+    except IntegrityError as error:
+        if "uq_accounts_email" not in str(error.orig):
+            raise
+        raise Conflict(f"There is already an account with the email {email}") from None

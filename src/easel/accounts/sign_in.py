@@ -1,4 +1,4 @@
-"""Links that sign somebody in, once."""
+"""Signing in: by a link that works once, or with a password."""
 
 from datetime import timedelta
 
@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from easel.accounts import one_time
 from easel.accounts.keys import refuse_suspended
+from easel.accounts.queries import lock_account
 from easel.accounts.tables import Account, Purpose
 from easel.domain.errors import NotAuthenticated
 from easel.kit.clock import Clock
@@ -22,5 +23,17 @@ def redeem_sign_in_token(session: Session, clock: Clock, token: str) -> Account:
     if used is None:
         raise NotAuthenticated("This sign-in link has been used or has run out; ask for a new one")
     account = session.get_one(Account, used.account_id)
+    refuse_suspended(account)
+    return account
+
+
+def admit(session: Session, account_id: int, seen_hash: str) -> Account:
+    """The account, locked, of somebody whose password matched `seen_hash` a moment ago.
+
+    Raises NotAuthenticated when it was changed meanwhile, NotAllowed for a suspended account.
+    """
+    account = lock_account(session, account_id)
+    if account.password_hash != seen_hash:
+        raise NotAuthenticated("The password was changed meanwhile; sign in with the new one")
     refuse_suspended(account)
     return account

@@ -9,6 +9,7 @@ from rich.table import Column, Table
 
 from easel.accounts import queries
 from easel.accounts.owner import ensure_owner
+from easel.accounts.recovery import reset_token
 from easel.accounts.sign_in import create_sign_in_token
 from easel.accounts.tables import Role
 from easel.billing import ledger, subscriptions, wallets
@@ -22,6 +23,7 @@ from easel.kit.ids import new_uuid
 from easel.webhooks.deliver import account_secret
 
 SIGN_IN_LIFETIME = timedelta(days=1)
+RESET_LIFETIME = timedelta(days=1)
 
 app = App(name="accounts", help="Create, list and credit accounts.")
 
@@ -132,7 +134,16 @@ def sign_in(
     with open_installation() as installation, installation.database.transaction() as session:
         found = queries.find_account(session, account) if account else ensure_owner(session, installation.clock)
         token = create_sign_in_token(session, installation.clock, found.id, SIGN_IN_LIFETIME)
-        print(f"Sign in: {installation.settings.public_url or installation.settings.local_url}/sign-in?token={token}")
+        print(f"Sign in: {installation.settings.home_url}/sign-in?token={token}")
+
+
+@app.command(name="reset-link")
+def reset_link(account: Annotated[str, ACCOUNT], /) -> None:
+    """Print a link with which somebody chooses a new password once, within a day."""
+    with open_installation() as installation, installation.database.transaction() as session:
+        found = queries.find_account(session, account)
+        token = reset_token(session, installation.clock, found, RESET_LIFETIME)
+        print(f"Choose a new password: {installation.settings.home_url}/reset?token={token}")
 
 
 @app.command(name="webhook-secret")

@@ -8,6 +8,8 @@ from typing import Annotated
 import uvicorn
 from cyclopts import Parameter
 
+from easel.accounts.oidc import OidcClient, Provider
+from easel.accounts.sign_up import SignUp
 from easel.billing.checkout import Checkout
 from easel.cli.context import open_installation
 from easel.cli.orphan import stop_with_parent
@@ -19,8 +21,11 @@ from easel.gateway.telling import teller
 from easel.generations.expire import Keep
 from easel.generations.janitor import janitor
 from easel.kit import logs
+from easel.kit.clock import Clock
 from easel.kit.fetch import Fetcher
+from easel.kit.mail import LogMailer, Mailer, Postman, SmtpMailer
 from easel.settings import Settings
+from easel.site.context import Doors
 from easel.webhooks.courier import courier
 
 
@@ -48,6 +53,9 @@ def gateway(*, supervised: Annotated[bool, Parameter(show=False)] = False) -> No
             max_wait=timedelta(hours=settings.max_wait_hours),
             checkout=_checkout(settings),
             least_top_up=micros_from_dollars(str(settings.least_top_up)),
+            home_url=settings.home_url,
+            doors=_doors(settings, installation.clock),
+            postman=Postman(_mailer(settings)),
         )
         # No access log: its lines would carry keys that clients put into the query string.
         config = uvicorn.Config(
@@ -67,6 +75,24 @@ def gateway(*, supervised: Annotated[bool, Parameter(show=False)] = False) -> No
             janitor(database, clock, installation.blobs, keep_of(settings)),
         ):
             LeavingServer(config, services.hub).run()
+        services.postman.close()
+
+
+def _mailer(settings: Settings) -> Mailer:
+    return SmtpMailer.at(settings.smtp_url, settings.mail_from) if settings.smtp_url else LogMailer()
+
+
+def _doors(settings: Settings, clock: Clock) -> Doors:
+    provider = None
+    if settings.oidc_issuer and settings.oidc_client_id and settings.oidc_client_secret:
+        provider = Provider(
+            settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret, settings.oidc_name
+        )
+    return Doors(
+        signup=SignUp(settings.signup),
+        verify_email=bool(settings.smtp_url) if settings.verify_email is None else settings.verify_email,
+        oidc=OidcClient(provider, clock) if provider else None,
+    )
 
 
 def keep_of(settings: Settings) -> Keep:

@@ -28,4 +28,6 @@ def main() -> None:
         sys.exit(f"easel: {refusal}")
     except ValidationError as wrong:
         problem = wrong.errors()[0]
+        if not problem["loc"]:  # about settings that do not go together: the sentence names them
+            sys.exit(f"easel: {problem['msg'].removeprefix('Value error, ')}")
         sys.exit(f"easel: the setting {problem['loc'][0]} is wrong: {problem['msg']}")

@@ -127,7 +127,7 @@ class _Readiness:
 
 
 def _greet(settings: Settings, installation: Installation) -> None:
-    base_url = settings.public_url or settings.local_url
+    base_url = settings.home_url
     with installation.database.transaction() as session:
         owner = ensure_owner(session, installation.clock)
         key = ensure_owner_key(session, installation.clock, owner, installation.secret)

@@ -10,6 +10,7 @@
     ├── QuotaUsedUp             the plan's pictures of the day are drawn
     ├── Conflict                the thing has moved on
     ├── TooManyQueued           the plan's queue is full
+    ├── TooManyAttempts         tried too often; later again
     ├── Unavailable             a part of the installation is down
     └── GenerationFailed        a picture could not be drawn
 
@@ -17,6 +18,7 @@ A message is a sentence that says what to change. The HTTP number of a kind stan
 """
 
 from enum import StrEnum
+from math import ceil
 from typing import ClassVar
 
 
@@ -100,6 +102,17 @@ class TooManyQueued(DomainError):
 
     def __init__(self, limit: int, retry_after: int) -> None:
         super().__init__(f"Rate limit exceeded. Maximum {limit} queued requests allowed.")
+        self.retry_after = retry_after
+
+
+class TooManyAttempts(DomainError):
+    """Somebody has tried something so often that it must wait."""
+
+    kind = Kind.TOO_MANY
+
+    def __init__(self, retry_after: int) -> None:
+        wait = f"{retry_after} seconds" if retry_after < 120 else f"{ceil(retry_after / 60)} minutes"
+        super().__init__(f"That was tried too often; try again in {wait}.")
         self.retry_after = retry_after
 
 

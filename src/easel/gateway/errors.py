@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from easel.db.session import DATABASE_IS_DOWN
-from easel.domain.errors import DomainError, InvalidRequest, Kind, TooManyQueued
+from easel.domain.errors import DomainError, InvalidRequest, Kind, TooManyAttempts, TooManyQueued
 
 STATUS: Final[Mapping[Kind, int]] = {
     Kind.INVALID: 400,
@@ -76,7 +76,7 @@ def refusal_of(error: Exception) -> Refusal:
     match error:
         case UnreadableBody():
             return Refusal(STATUS[error.kind], error.message, unreadable=True)
-        case TooManyQueued():
+        case TooManyQueued() | TooManyAttempts():
             return Refusal(STATUS[error.kind], error.message, retry_after=error.retry_after)
         case DomainError():
             return Refusal(STATUS[error.kind], error.message)

@@ -1,6 +1,6 @@
 """What the gateway works with, made once by `easel serve` (or a test) and passed in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from easel.artifacts.blobs import BlobStore
@@ -11,6 +11,8 @@ from easel.db.session import Database
 from easel.domain.money import MICROS_PER_DOLLAR, Micros
 from easel.generations.submit import LONGEST_WAIT
 from easel.kit.clock import Clock
+from easel.kit.mail import LogMailer, Postman
+from easel.site.context import Doors
 
 LEAST_TOP_UP = Micros(10 * MICROS_PER_DOLLAR)
 
@@ -35,3 +37,7 @@ class Services:
     checkout: Checkout | None = None
     """Where cards are charged; without it an operator credits accounts."""
     least_top_up: Micros = LEAST_TOP_UP
+    home_url: str = "http://127.0.0.1:8000"
+    """Base of mailed links. Never a request's own address: whoever asks could have the link lead to themselves."""
+    doors: Doors = field(default_factory=Doors)
+    postman: Postman = field(default_factory=lambda: Postman(LogMailer()))

@@ -4,21 +4,13 @@ from typing import Annotated, Final
 
 from fastapi import Form, Request, Response
 from fastapi.responses import RedirectResponse
-from sqlalchemy.orm import Session
 
 from easel.accounts.sessions import end_session
 from easel.accounts.sign_in import redeem_sign_in_token
-from easel.catalogue.queries import find_model
 from easel.domain.errors import NotAuthenticated
-from easel.site.addresses import model_address
 from easel.site.sessions import COOKIE
 from easel.site.site import Site
 
-HOW: Final = (
-    "Easel has no passwords: it prints a one-time link instead.",
-    "The one that `easel serve` printed when it started, after the words “Sign in:”, is yours. "
-    "For a new one, run `easel accounts sign-in` on the machine that Easel runs on, or restart the server.",
-)
 USED: Final = (
     "A link signs in once and for a limited time, so that nobody else can use it after you.",
     "For a new one, run `easel accounts sign-in` on the machine that Easel runs on, or restart the server.",
@@ -30,17 +22,16 @@ class Entrance:
         self._site = site
 
     def show(self, request: Request, token: str = "") -> Response:
-        """The page that a link opens: one button. Without a token, say where links come from.
+        """The page that a link opens: one button. Without a token, the way in for everybody.
 
         The link alone changes nothing: programs that preview links open it as well, and would use it up, and whoever
         is signed in already is not made somebody else unasked.
         """
         with self._site.services.database.transaction() as session:
             visitor = self._site.visitor(session, request)
-            start = self._start(session)
         if token:
             return self._site.page(request, "sign_in.html", visitor=visitor, token=token)
-        return RedirectResponse(start, 303) if visitor else self._message(request, "Sign in with a link", HOW)
+        return RedirectResponse("/login", 303)
 
     def sign_in(self, request: Request, token: Annotated[str, Form()] = "") -> Response:
         """Redeem the token that the button sends.
@@ -51,7 +42,7 @@ class Entrance:
         services = self._site.services
         with services.database.transaction() as session:
             visitor = self._site.visitor(session, request)
-            start = self._start(session)
+            start = self._site.start(session)
         try:
             with services.database.transaction() as session:
                 account = redeem_sign_in_token(session, services.clock, token)
@@ -69,9 +60,6 @@ class Entrance:
         response = RedirectResponse("/", 303)
         response.delete_cookie(COOKIE)
         return response
-
-    def _start(self, session: Session) -> str:
-        return model_address(find_model(session, self._site.services.default_model))
 
     def _message(self, request: Request, title: str, sentences: tuple[str, ...], status: int = 200) -> Response:
         page = self._site.page

@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from easel.domain.money import format_dollars
 from easel.site.covers import cover
-from easel.site.words import number, seconds, with_code
+from easel.site.words import browser, moment, number, seconds, with_code
 
 HEADERS: Final = {
     "Content-Security-Policy": "; ".join(
@@ -47,6 +47,8 @@ class Renderer:
             "number": number,
             "cover": cover,
             "with_code": with_code,
+            "browser": browser,
+            "moment": moment,
         }
 
     def fragment(self, name: str, **context: Any) -> str:

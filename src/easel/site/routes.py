@@ -9,8 +9,14 @@ from easel.site.browse import Browse
 from easel.site.context import Services
 from easel.site.entrance import Entrance
 from easel.site.errors import page_route
+from easel.site.join import Join
+from easel.site.keyring import Keyring
 from easel.site.live import Live
+from easel.site.login import Login
 from easel.site.playground import Playground
+from easel.site.profile import Profile
+from easel.site.provider import ThroughProvider
+from easel.site.recover import Recover
 from easel.site.sessions import SessionSigner
 from easel.site.site import Site
 
@@ -21,6 +27,8 @@ STATIC: Final = Path(__file__).parent / "static"
 def site_router(services: Services) -> APIRouter:
     site = Site(services, SessionSigner(services.secret))
     browse, entrance, playground, live = Browse(site), Entrance(site), Playground(site), Live(site)
+    login, provider, join, recover = Login(site), ThroughProvider(site), Join(site), Recover(site)
+    profile, keyring = Profile(site), Keyring(site)
     router = APIRouter(route_class=page_route(site), include_in_schema=False)
 
     router.get("/")(browse.home)
@@ -31,6 +39,31 @@ def site_router(services: Services) -> APIRouter:
 
     router.get("/generations/{generation_id}/events")(live.events)
     router.post("/generations/{generation_id}/cancel")(playground.cancel)
+
+    router.get("/login")(login.show)
+    router.post("/login")(login.sign_in)
+    router.get("/login/oidc")(provider.begin)
+    router.get("/login/oidc/callback")(provider.finish)
+    router.get("/signup")(join.show)
+    router.post("/signup")(join.join)
+    router.get("/signup/confirm")(join.show_confirm)
+    router.post("/signup/confirm")(join.confirm)
+    router.get("/forgot")(recover.show)
+    router.post("/forgot")(recover.ask)
+    router.get("/reset")(recover.show_choose)
+    router.post("/reset")(recover.choose)
+
+    router.get("/account")(profile.show)
+    router.post("/account/name")(profile.rename)
+    router.post("/account/email")(profile.change_email)
+    router.get("/account/email/confirm")(profile.show_confirm)
+    router.post("/account/email/confirm")(profile.confirm)
+    router.post("/account/password")(profile.change_password)
+    router.post("/account/sessions/end")(profile.end_all)
+    router.post("/account/sessions/{session_id}/end")(profile.end_one)
+    router.get("/account/keys")(keyring.show)
+    router.post("/account/keys")(keyring.create)
+    router.post("/account/keys/{key_id}/revoke")(keyring.revoke)
 
     router.get("/sign-in")(entrance.show)
     router.post("/sign-in")(entrance.sign_in)

@@ -4,11 +4,15 @@ The session itself is a row (accounts/sessions.py). The signature keeps what nob
 """
 
 import hmac
+from datetime import timedelta
 from typing import Final
 
 from itsdangerous import BadSignature, Signer
 
 COOKIE: Final = "easel_session"
+FORM_COOKIE: Final = "easel_form"
+"""What binds a form to a browser before anybody has signed in."""
+FORM_LIFETIME: Final = timedelta(days=1)
 
 
 class SessionSigner:

@@ -8,18 +8,23 @@ from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy.orm import Session
 
+from easel.accounts.attempts import network_of
 from easel.accounts.keys import refuse_suspended
 from easel.accounts.sessions import LIFETIME, end_session, find_session, open_session
 from easel.accounts.tables import Account, BrowserSession
 from easel.billing.plans import Plan, plan_named
 from easel.billing.wallets import balance
+from easel.catalogue.queries import find_model
 from easel.domain.errors import NotAuthenticated
 from easel.domain.money import Micros
+from easel.kit.ids import new_token
+from easel.site.addresses import model_address
 from easel.site.context import Services
 from easel.site.rendering import Renderer
-from easel.site.sessions import COOKIE, SessionSigner
+from easel.site.sessions import COOKIE, FORM_COOKIE, FORM_LIFETIME, SessionSigner
 
 ENDED = "Your sign-in on this page has ended. Sign in again and repeat this; what you wrote is still here."
+UNKNOWN_FORM = "This form was opened too long ago, or the browser keeps no cookies for this site. Send it once more."
 GROWN_OLD = "This page was opened before you signed in anew. Press the button once more."
 
 
@@ -87,6 +92,34 @@ class Site:
         response = RedirectResponse(then, 303)
         self.set_cookie(request, response, COOKIE, self.sessions.cookie(token), LIFETIME)
         return response
+
+    def stranger_page(self, request: Request, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
+        """A page with a form for people who may not be signed in; the form is bound to this browser all the same.
+
+        Otherwise another site could sign its visitors in here as somebody of its choice, and see what they do.
+        """
+        nonce = self._stranger(request) or new_token(128)
+        csrf = self.sessions.form_token(nonce)
+        page = self.page(request, template, status=status, csrf=csrf, doors=self.services.doors, **context)
+        self.set_cookie(request, page, FORM_COOKIE, self.sessions.cookie(nonce), FORM_LIFETIME)
+        return page
+
+    def check_stranger(self, request: Request, csrf: str) -> None:
+        """Raises NotAuthenticated for a form that was not made for this browser."""
+        nonce = self._stranger(request)
+        if nonce is None or not self.sessions.is_form_token(nonce, csrf):
+            raise NotAuthenticated(UNKNOWN_FORM)
+
+    def _stranger(self, request: Request) -> str | None:
+        return self.sessions.read(request.cookies.get(FORM_COOKIE))
+
+    def client(self, request: Request) -> str:
+        """The network that a request comes from, for limits."""
+        return network_of(request.client.host if request.client else None)
+
+    def start(self, session: Session) -> str:
+        """Where somebody begins who has just come in."""
+        return model_address(find_model(session, self.services.default_model))
 
     def set_cookie(self, request: Request, response: Response, name: str, value: str, lifetime: timedelta) -> None:
         """Out of reach of scripts and of forms on other sites."""

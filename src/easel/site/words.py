@@ -1,6 +1,8 @@
 """Numbers and sentences as people read them."""
 
 import re
+from datetime import UTC, datetime
+from typing import Final
 
 from markupsafe import Markup, escape
 
@@ -25,6 +27,35 @@ def ahead(others: int | None) -> str:
     if not others:
         return "You are next."
     return "One request is ahead of you." if others == 1 else f"{others} requests are ahead of you."
+
+
+BROWSERS: Final = (
+    ("Edg", "Edge"),
+    ("OPR", "Opera"),
+    ("Firefox", "Firefox"),
+    ("Chrome", "Chrome"),
+    ("Safari", "Safari"),
+)
+SYSTEMS: Final = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS", "macOS"),
+    ("Linux", "Linux"),
+)
+
+
+def browser(agent: str) -> str:
+    """What a browser calls itself, in a few words: `Firefox on Linux`. The order matters: most claim to be Safari."""
+    name = next((name for sign, name in BROWSERS if sign + "/" in agent), "Another program")
+    system = next((name for sign, name in SYSTEMS if sign in agent), "")
+    return f"{name} on {system}" if system else name
+
+
+def moment(time: datetime) -> str:
+    """`21 Nov 2026, 11:52 UTC`."""
+    return f"{time.astimezone(UTC):%-d %b %Y, %H:%M} UTC"
 
 
 def with_code(sentence: str) -> Markup:

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 from fastapi.testclient import TestClient
-from house import House
+from house import House, Mailbox
 
 from easel.accounts.queries import create_account
+from easel.accounts.sign_up import SignUp
 from easel.accounts.tables import Account
 from easel.artifacts.blobs import BlobStore
 from easel.artifacts.links import LinkSigner
@@ -19,14 +20,21 @@ from easel.domain.money import Micros
 from easel.gateway.app import create_app
 from easel.gateway.services import Services
 from easel.kit.clock import SettableClock
+from easel.kit.mail import Postman
+from easel.site.context import Doors
 
 
 @pytest.fixture
-def services(database: Database, clock: SettableClock) -> Services:
+def mailbox() -> Mailbox:
+    return Mailbox()
+
+
+@pytest.fixture
+def services(database: Database, clock: SettableClock, mailbox: Mailbox) -> Iterator[Services]:
     with database.transaction() as session:
         seed_catalogue(session)
         mark_installed(session, "easel-starter", "package:easel-starter")
-    return Services(
+    services = Services(
         database=database,
         clock=clock,
         blobs=BlobStore("memory:///"),
@@ -36,13 +44,18 @@ def services(database: Database, clock: SettableClock) -> Services:
         wait_seconds=0.0,
         default_model="easel-starter",
         secret="a secret for tests",
+        home_url="https://home.test",
+        doors=Doors(signup=SignUp.OPEN),
+        postman=Postman(mailbox, pauses=()),
     )
+    yield services
+    services.postman.close()
 
 
 @pytest.fixture
-def house(services: Services, clock: SettableClock) -> Iterator[House]:
+def house(services: Services, clock: SettableClock, mailbox: Mailbox) -> Iterator[House]:
     with TestClient(create_app(services), base_url="http://easel.test") as browser:
-        yield House(services, clock, browser)
+        yield House(services, clock, browser, mailbox)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The whole app on a real database, a browser without a screen, and a hand that draws in place of a worker."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from html import unescape
 from typing import Any
@@ -18,9 +18,20 @@ from easel.generations.submit import GENERATE
 from easel.jobs import queue
 from easel.jobs.queue import Lease
 from easel.kit.clock import SettableClock
+from easel.kit.mail import Mail
 
 STARTER = "/models/easel/easel-starter"
 PNG = b"\x89PNG\r\n\x1a\n a picture for tests"
+
+
+@dataclass
+class Mailbox:
+    """Takes letters in place of a mail server."""
+
+    letters: list[Mail] = field(default_factory=list[Mail])
+
+    def send(self, mail: Mail) -> None:
+        self.letters.append(mail)
 
 
 @dataclass
@@ -28,6 +39,7 @@ class House:
     services: Services
     clock: SettableClock
     browser: Client
+    mailbox: Mailbox = field(default_factory=Mailbox)
 
     def link(self, account: Account, lifetime: timedelta = timedelta(hours=1)) -> str:
         with self.services.database.transaction() as session:
@@ -39,6 +51,21 @@ class House:
         found = re.search(r'name="token" value="([^"]*)"', form)
         assert found, form
         return self.browser.post("/sign-in", data={"token": unescape(found[1])}, **options)
+
+    def send(self, page: str, to: str | None = None, **typed: Any) -> Any:
+        """Open a page and send its form, to the address that it is on or another."""
+        found = re.search(r'name="csrf" value="([^"]*)"', self.browser.get(page).text.partition("<main")[2])
+        assert found, page
+        return self.browser.post(to or page.partition("?")[0], data={"csrf": unescape(found[1]), **typed})
+
+    def mailed(self) -> list[Mail]:
+        """The letters that were sent so far."""
+        self.services.postman.drain()
+        return self.mailbox.letters
+
+    def opened(self) -> str:
+        """Where the link of the last letter leads, on this site."""
+        return str(self.mailed()[-1].link).removeprefix(self.services.home_url)
 
     def sign_in(self, account: Account) -> None:
         assert self.enter(self.link(account)).status_code == 200

@@ -1,0 +1,26 @@
+"""A refusal beside the field that it is about, or above the form."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from easel.domain.errors import DomainError, InvalidRequest
+from easel.site.errors import STATUS
+
+LABELS: Final[Mapping[str, str]] = {
+    "email": "E-mail",
+    "password": "Password",
+    "new_password": "New password",
+    "name": "Name",
+    "scopes": "Scopes",
+}
+
+
+def refused(refusal: DomainError | None) -> dict[str, Any]:
+    """What a form's template needs to know of it: `status`, `errors` by field, and a `notice` for everything else."""
+    if refusal is None:
+        return {"status": 200, "errors": {}, "notice": ""}
+    shown: dict[str, Any] = {"status": STATUS[refusal.kind], "errors": {}, "notice": refusal.message}
+    if isinstance(refusal, InvalidRequest) and refusal.field in LABELS:
+        sentence = LABELS[refusal.field] + refusal.message.removeprefix(refusal.field)
+        shown |= {"errors": {refusal.field: sentence}, "notice": ""}
+    return shown
