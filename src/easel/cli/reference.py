@@ -7,7 +7,7 @@ import io
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Final, get_args
+from typing import Annotated, Final, get_args, get_origin
 
 from cyclopts import App
 from pydantic import AliasChoices
@@ -123,7 +123,8 @@ def _variables(name: str, field: FieldInfo) -> list[str]:
 
 def _type(annotation: object) -> str:
     kinds = [kind for kind in get_args(annotation) if kind is not type(None)] or [annotation]
-    return " or ".join(getattr(kind, "__name__", str(kind)) for kind in kinds).lower()
+    plain = (get_args(kind)[0] if get_origin(kind) is Annotated else kind for kind in kinds)
+    return " or ".join(getattr(kind, "__name__", str(kind)) for kind in plain).lower()
 
 
 def _help(command: tuple[str, ...]) -> str:

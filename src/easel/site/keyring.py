@@ -81,7 +81,7 @@ class Keyring:
             revoked=[key for key in reversed(keys) if key.revoked_at is not None],
             scopes=[(scope, WHAT[scope]) for scope in offered],
             chosen=USUAL_SCOPES if chosen is None else chosen,
-            name=name,
+            key_name=name,
             secret=secret,
             named=named,
             **refused(refusal),

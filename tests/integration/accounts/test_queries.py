@@ -18,9 +18,11 @@ class TestCreateAccount:
     def test_an_email_is_kept_in_lower_case(self, session: Session, clock: SettableClock) -> None:
         assert create_account(session, clock, "ann", " Ann@Example.ORG ").email == "ann@example.org"
 
-    @pytest.mark.parametrize("name", ["", " ", "x" * 101, "a\x00b", "a\nb", "12", "\ud800"])
+    @pytest.mark.parametrize("name", ["", " ", "x" * 101, "a\x00b", "a\nb", "12", "\ud800", "a@b.c"])
     def test_an_unfit_name_is_refused(self, session: Session, clock: SettableClock, name: str) -> None:
-        with pytest.raises(InvalidRequest, match="name must be 1 to 100 printable characters and not a number"):
+        with pytest.raises(
+            InvalidRequest, match="name must be 1 to 100 printable characters, not a number and no e-mail"
+        ):
             create_account(session, clock, name)
 
     @pytest.mark.parametrize(

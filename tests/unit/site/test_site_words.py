@@ -1,11 +1,13 @@
 """Numbers, places in the queue and prices, as people read them."""
 
+from datetime import datetime, timedelta, timezone
+
 import pytest
 
 from easel.billing.plans import PLANS
 from easel.domain.money import Micros
 from easel.site.describe import price_line
-from easel.site.words import ahead, number, seconds, with_code
+from easel.site.words import ahead, browser, moment, number, seconds, with_code
 
 PRICE = Micros(4700)
 
@@ -52,3 +54,24 @@ def test_a_plan_that_costs_nothing_a_picture_says_so() -> None:
 
 def test_commands_stand_out_and_the_rest_stays_text() -> None:
     assert with_code("run `easel <serve>` & <b>") == "run <code>easel &lt;serve&gt;</code> &amp; &lt;b&gt;"
+
+
+@pytest.mark.parametrize(
+    ("agent", "read"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Linux"),
+        ("Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/140.0 Safari/537.36 Edg/140.0", "Edge on Windows"),
+        ("Mozilla/5.0 (Linux; Android 16) AppleWebKit/537.36 Chrome/140.0 Mobile Safari/537.36", "Chrome on Android"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19.0 Safari/604.1", "Safari on iPhone"),
+        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 15_0) Version/19.0 Safari/605.1", "Safari on macOS"),
+        ("curl/8.0", "Another program"),
+        ("", "Another program"),
+    ],
+)
+def test_a_browser_is_told_from_others(agent: str, read: str) -> None:
+    assert browser(agent) == read
+
+
+def test_a_moment_is_told_in_utc() -> None:
+    there = timezone(timedelta(hours=2))
+    assert moment(datetime(2026, 11, 5, 1, 30, tzinfo=there)) == "4 Nov 2026, 23:30 UTC"
