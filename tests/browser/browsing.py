@@ -1,9 +1,11 @@
-"""The site under test, and where pictures of it go."""
+"""The site under test, where pictures of it go, and what every page must look like."""
 
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
+
+from playwright.sync_api import Page
 
 from easel.accounts.queries import create_account
 from easel.accounts.sign_in import create_sign_in_token
@@ -30,3 +32,23 @@ class Site:
             ledger.credit(session, CLOCK, account.id, Micros(10_000_000), key=f"gift:{account.id}", memo="for tests")
             token = create_sign_in_token(session, CLOCK, account.id, timedelta(minutes=5))
         return f"{self.address}/sign-in?token={token}"
+
+
+def shoot(page: Page, name: str) -> None:
+    PICTURES.mkdir(exist_ok=True)
+    page.wait_for_timeout(500)  # a picture fades in
+    page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
+
+
+def check_look(page: Page, width: int, theme: str) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    red = page.evaluate("getComputedStyle(document.documentElement).backgroundColor.match(/\\d+/)[0]")
+    assert (int(red) > 128) == (theme == "light")
+    if width < 600:
+        small = page.evaluate(
+            # A card is a link as a whole; a link inside a sentence is as high as its line.
+            """[...document.querySelectorAll("button, a:not(p a, .card a), .choice, .segments label")]
+               .filter((one) => one.offsetParent && one.getBoundingClientRect().height < 44 && !one.matches(".skip"))
+               .map((one) => one.textContent.trim())"""
+        )
+        assert small == []

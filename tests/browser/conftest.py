@@ -50,7 +50,12 @@ def site(chromium_path: str, postgres, tmp_path_factory: pytest.TempPathFactory)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    settings = {"PORT": str(port), "EASEL_DATA": str(tmp_path_factory.mktemp("site")), "EASEL_DATABASE_URL": url}
+    settings = {
+        "PORT": str(port),
+        "EASEL_DATA": str(tmp_path_factory.mktemp("site")),
+        "EASEL_DATABASE_URL": url,
+        "EASEL_SIGNUP": "open",
+    }
     process = subprocess.Popen(
         [sys.executable, "-m", "easel", "serve", "--fake", "--fake-step-seconds", "0.06"],
         env=os.environ | settings,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from browsing import PICTURES, Site
+from browsing import PICTURES, Site, check_look, shoot
 from playwright.sync_api import Locator, Page, expect
 
 pytestmark = pytest.mark.browser
@@ -47,12 +47,6 @@ def size_of(page: Page, selector: str) -> tuple[float, float]:
     box = page.locator(selector).bounding_box()
     assert box
     return box["width"], box["height"]
-
-
-def shoot(page: Page, name: str) -> None:
-    PICTURES.mkdir(exist_ok=True)
-    page.wait_for_timeout(500)  # a picture fades in
-    page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
 
 
 def width_of_picture(page: Page) -> int:
@@ -319,20 +313,6 @@ def test_every_page_fits_and_follows_the_theme(
     expect(state(page)).to_have_text("Done")
     check_look(page, width, theme)
     shoot(page, f"done-{width}-{theme}")
-
-
-def check_look(page: Page, width: int, theme: str) -> None:
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    red = page.evaluate("getComputedStyle(document.documentElement).backgroundColor.match(/\\d+/)[0]")
-    assert (int(red) > 128) == (theme == "light")
-    if width < 600:
-        small = page.evaluate(
-            # A card is a link as a whole; a link inside a sentence is as high as its line.
-            """[...document.querySelectorAll("button, a:not(p a, .card a), .choice, .segments label")]
-               .filter((one) => one.offsetParent && one.getBoundingClientRect().height < 44 && !one.matches(".skip"))
-               .map((one) => one.textContent.trim())"""
-        )
-        assert small == []
 
 
 def test_the_pictures_folder_is_ignored_by_git() -> None:

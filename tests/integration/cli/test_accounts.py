@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from easel.accounts.keys import authenticate
+from easel.accounts.recovery import finish_reset
 from easel.accounts.sign_in import redeem_sign_in_token
 from easel.accounts.tables import Scope
 from easel.db.session import Database
@@ -42,6 +43,16 @@ class TestAccounts:
             with database.transaction() as session:
                 roles.append(redeem_sign_in_token(session, clock, token).role)
         assert roles == ["owner", "member"]
+
+    def test_a_reset_link_sets_a_password_once(self, easel: Easel, database: Database, clock: SettableClock) -> None:
+        easel("accounts", "create", "ann")
+        printed = easel("accounts", "reset-link", "ann").strip()
+        assert printed.startswith("Choose a new password: http://127.0.0.1:8000/reset?token=")
+        token = printed.rpartition("token=")[2]
+        with database.transaction() as session:
+            assert finish_reset(session, clock, token, "a hash").name == "ann"
+        with database.transaction() as session, pytest.raises(NotAuthenticated):
+            finish_reset(session, clock, token, "another")
 
     def test_a_webhook_secret_is_the_owners_unless_somebody_is_named(
         self, easel: Easel, database: Database, tmp_path: Path

@@ -118,6 +118,10 @@ class TestSignUp:
             assert "Ask them for one." in answer.text
         assert "/signup" not in closed.browser.get("/login").text
 
+    def test_where_nobody_signs_up_the_owner_is_told_of_the_link(self, house: House) -> None:
+        assert "easel serve" in another(house, Doors()).browser.get("/login").text
+        assert "easel serve" not in house.browser.get("/login").text
+
     def test_many_at_once_make_one_account(self, house: House) -> None:
         start = Barrier(4)
 
