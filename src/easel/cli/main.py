@@ -27,7 +27,12 @@ def main() -> None:
     except DomainError as refusal:
         sys.exit(f"easel: {refusal}")
     except ValidationError as wrong:
-        problem = wrong.errors()[0]
-        if not problem["loc"]:  # about settings that do not go together: the sentence names them
-            sys.exit(f"easel: {problem['msg'].removeprefix('Value error, ')}")
-        sys.exit(f"easel: the setting {problem['loc'][0]} is wrong: {problem['msg']}")
+        sys.exit(f"easel: {setting_problem(wrong)}")
+
+
+def setting_problem(wrong: ValidationError) -> str:
+    """The first thing that is wrong with the settings, without the value, which may be a secret."""
+    problem = wrong.errors()[0]
+    if not problem["loc"]:  # about several that do not go together: the sentence names them
+        return problem["msg"].removeprefix("Value error, ")
+    return f"the setting {problem['loc'][0]} is wrong: {problem['msg']}"
