@@ -16,6 +16,7 @@ from easel.cli.context import open_installation
 from easel.cli.money import read_dollars
 from easel.domain.errors import InvalidRequest
 from easel.domain.money import format_dollars
+from easel.generations.audit import audit as find_disagreements
 from easel.generations.refund import refund as refund_generation
 from easel.generations.usage import usage as usage_of
 from easel.generations.usage import usage_csv
@@ -32,14 +33,20 @@ OUT = Parameter(alias="-o", help="A CSV file to write; otherwise it is printed."
 
 @app.command
 def audit() -> None:
-    """Check every rule of the ledger on the live database. Exit code 1, and a sentence each, for what is broken."""
+    """Check every rule of the ledger, and that requests, jobs and money agree, on the live database.
+
+    Exit code 1, and a sentence each, for what is broken.
+    """
     with open_installation() as installation, installation.database.transaction() as session:
-        faults = find_faults(session)
+        faults = find_faults(session) + find_disagreements(session)
     for fault in faults:
         print(fault, file=sys.stderr)
     if faults:
         sys.exit(1)
-    print("The ledger is sound: all entries sum to zero, every balance is the sum of its entries, no hold ended twice.")
+    print(
+        "The ledger is sound: all entries sum to zero, every balance is the sum of its entries, no hold ended twice, "
+        "and every request was paid for if, and only if, its pictures were delivered."
+    )
 
 
 @app.command

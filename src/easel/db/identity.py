@@ -22,10 +22,14 @@ class InstallationRow(Base):
 
 def claim_database(session: Session, secret: str) -> None:
     """The first secret to come is the database's; any other raises Conflict."""
-    fingerprint = hashlib.sha256(b"easel installation " + secret.encode()).hexdigest()
+    fingerprint = fingerprint_of(secret)
     session.execute(insert(InstallationRow).values(id=1, secret_sha256=fingerprint).on_conflict_do_nothing())
     if session.scalar(select(InstallationRow.secret_sha256)) != fingerprint:
         raise Conflict(
             "This database belongs to an installation with another secret; "
             "set EASEL_SECRET to what stands in the file `secret` of its data folder, as its gateway has it."
         )
+
+
+def fingerprint_of(secret: str) -> str:
+    return hashlib.sha256(b"easel installation " + secret.encode()).hexdigest()

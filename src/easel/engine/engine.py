@@ -238,7 +238,7 @@ class Engine:
             return self._fail(picture, refusal.message)
         except MemoryError as error:
             log.warning("no memory for picture %s at call %d: %s", picture.id, picture.done, error)
-            return self._fail(picture, too_large(error))
+            return self._fail(picture, too_large(error), is_short_of_memory=True)
         except DeviceLost:
             raise
         except Exception as error:
@@ -250,6 +250,6 @@ class Engine:
             )
         return None
 
-    def _fail(self, picture: Trajectory, sentence: str) -> Failed:
+    def _fail(self, picture: Trajectory, sentence: str, *, is_short_of_memory: bool = False) -> Failed:
         self.cancel(picture.id)
-        return Failed(picture.id, sentence)
+        return Failed(picture.id, sentence, is_short_of_memory)

@@ -43,6 +43,8 @@ class Failed:
 
     id: str
     error: str
+    is_short_of_memory: bool = False
+    """It may well come when nothing else is drawn beside it."""
 
 
 Event: TypeAlias = Progress | Preview | Finished | Failed

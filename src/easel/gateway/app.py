@@ -22,6 +22,7 @@ from easel.gateway.errors import refusal_of
 from easel.gateway.files import files_router
 from easel.gateway.health import health_router
 from easel.gateway.limits import LimitBody
+from easel.gateway.live import live_router
 from easel.gateway.middleware import Journal, OpenToBrowsers, SecurityHeaders, TidyPath
 from easel.gateway.payments import payments_router
 from easel.gateway.services import Services
@@ -44,6 +45,7 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(files_router(services))
     app.include_router(modelslab_router(services))
     app.include_router(payments_router(services))
+    app.include_router(live_router(services))
     app.include_router(site_router(services))
     app.mount("/static", Static(directory=STATIC), name="static")
     _answer_errors(app, Site(services, SessionSigner(services.secret)))

@@ -1,34 +1,23 @@
-"""A generation as it happens: server-sent events, each with an id.
+"""A generation as it happens, for the output panel: the panel anew at every change, and the steps between.
 
-The current state comes first, so a browser that reconnects has missed nothing. No database session is held while
-waiting, and a database that is away for a while ends no stream: a browser that reconnects then would be refused, and
-give up for good.
+What is new and when is `generations.live`'s to say; here it is drawn. The present state comes first, so a browser that
+reconnects has missed nothing.
 """
 
-import json
 from collections.abc import AsyncIterator
-from itertools import count
-from typing import Any, Final
+from typing import Any
 
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 
-from easel.db.notify import GENERATIONS
 from easel.db.session import DATABASE_IS_DOWN
 from easel.domain.errors import NotAuthenticated
 from easel.domain.money import Micros, format_dollars
-from easel.generations.queries import get_view
-from easel.site.output import Output, output_of
+from easel.generations.live import News, Sight, follow, look
+from easel.kit import sse
+from easel.site.output import output_of
 from easel.site.site import ENDED, Site, Visitor, money_of
-
-LOOK_WHILE_QUEUED: Final = 2.0
-"""Seconds between looks at the queue: another request's end moves ours forward without a word to us."""
-LOOK_WHILE_DRAWN: Final = 10.0
-"""Also the longest silence: a proxy cuts a stream that says nothing."""
-
-HEARTBEAT: Final = ": still here\n\n"
-HEADERS: Final = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 
 class Live:
@@ -36,33 +25,22 @@ class Live:
         self._site = site
 
     async def events(self, request: Request, generation_id: int) -> StreamingResponse:
-        visitor = await run_in_threadpool(self._visitor, request)
-        await run_in_threadpool(self._look, visitor, generation_id)  # not theirs: a refusal, not a stream
-        stream = self._stream(visitor, generation_id, _last_event_id(request))
-        return StreamingResponse(stream, media_type="text/event-stream", headers=HEADERS)
+        try:
+            visitor = await run_in_threadpool(self._visitor, request)
+            await run_in_threadpool(self._look, visitor, generation_id)  # not theirs: a refusal, not a stream
+        except DATABASE_IS_DOWN:
+            return StreamingResponse(iter([sse.COME_AGAIN]), media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
+        return StreamingResponse(self._stream(visitor, generation_id), media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
 
-    async def _stream(self, visitor: Visitor, generation_id: int, last_id: int) -> AsyncIterator[str]:
-        ids = count(last_id + 1)
-        shown: Output | None = None
+    async def _stream(self, visitor: Visitor, generation_id: int) -> AsyncIterator[str]:
         hub = self._site.services.hub
-        with hub.subscribe(GENERATIONS, generation=generation_id) as news:
-            while not hub.is_leaving:  # the browser connects again, to the next process
-                try:
-                    output, money = await run_in_threadpool(self._look, visitor, generation_id)
-                except DATABASE_IS_DOWN:
-                    yield HEARTBEAT
-                    await news.next(LOOK_WHILE_QUEUED)
-                    continue
-                if output != shown:
-                    shown = output
-                    yield _event("output", self._drawn(output, money, visitor.csrf), next(ids))
-                if output.is_final:
-                    return
-                pause = LOOK_WHILE_QUEUED if output.state == "queued" else LOOK_WHILE_DRAWN
-                while (message := await news.next(pause)) and message.get("event") == "step":
-                    yield _event("step", message, next(ids))
-                if message is None:
-                    yield HEARTBEAT
+        async for news in follow(hub, generation_id, lambda: self._look(visitor, generation_id)):
+            if news is None:
+                yield sse.HEARTBEAT
+            elif news.name in ("step", "preview"):
+                yield sse.event(news.name, self._progress(news), str(news.place))
+            else:
+                yield sse.event("output", await run_in_threadpool(self._drawn, news, visitor), str(news.place))
 
     def _visitor(self, request: Request) -> Visitor:
         with self._site.services.database.transaction() as session:
@@ -71,22 +49,25 @@ class Live:
             raise NotAuthenticated(ENDED)
         return visitor
 
-    def _look(self, visitor: Visitor, generation_id: int) -> tuple[Output, Micros | None]:
+    def _look(self, visitor: Visitor, generation_id: int) -> Sight:
         services = self._site.services
         with services.database.transaction() as session:
-            view = get_view(session, services.clock, visitor.account.id, generation_id)
-            return output_of(view, services.links), money_of(session, visitor.account)
+            return look(session, services.clock, visitor.account.id, generation_id)
 
-    def _drawn(self, output: Output, money: Micros | None, csrf: str) -> dict[str, Any]:
-        html = self._site.renderer.fragment("output.html", output=output, csrf=csrf)
+    def _money(self, visitor: Visitor) -> Micros | None:
+        try:
+            with self._site.services.database.transaction() as session:
+                return money_of(session, visitor.account)
+        except DATABASE_IS_DOWN:
+            return None
+
+    def _progress(self, news: News) -> dict[str, Any]:
+        progress: dict[str, Any] = {"step": news.step, "steps": news.steps}
+        return progress | {"url": self._site.services.links.path(news.preview_key)} if news.preview_key else progress
+
+    def _drawn(self, news: News, visitor: Visitor) -> dict[str, Any]:
+        output = output_of(news.sight.view, self._site.services.links)
+        html = self._site.renderer.fragment("output.html", output=output, csrf=visitor.csrf)
+        money = self._money(visitor)
         balance = None if money is None else format_dollars(money)
         return {"state": output.state, "label": output.label, "html": html, "balance": balance}
-
-
-def _event(name: str, data: dict[str, Any], number: int) -> str:
-    return f"id: {number}\nevent: {name}\ndata: {json.dumps(data)}\n\n"
-
-
-def _last_event_id(request: Request) -> int:
-    said = request.headers.get("last-event-id", "")
-    return int(said) if said.isascii() and said.isdigit() and len(said) < 10 else 0

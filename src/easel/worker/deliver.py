@@ -14,7 +14,8 @@ from easel.artifacts.encode import encode_png, infotext
 from easel.artifacts.store import StoredPicture, describe_picture, picture_key
 from easel.db.session import Database
 from easel.generations.finish import fail, finish
-from easel.jobs.queue import Lease, LeaseLost
+from easel.generations.recover import try_again
+from easel.jobs.queue import MAX_ATTEMPTS, Lease, LeaseLost
 from easel.kit.clock import Clock
 from easel.worker.assignment import Assignment
 
@@ -40,7 +41,8 @@ class Delivery:
             pictures = patiently(lambda: self._store_all(assignment), STORE_IS_AWAY)
         except STORE_IS_AWAY as error:
             log.error("pictures not stored", generation=assignment.generation_id, error=type(error).__name__)
-            self.report_failure(assignment.lease, "The pictures were drawn but could not be stored. Please try again.")
+            sentence = "The pictures were drawn but could not be stored. Please try again."
+            self._try_again(assignment.lease, sentence, tries=MAX_ATTEMPTS)
             return
         try:
             patiently(lambda: self._finish(assignment, pictures), OperationalError)
@@ -48,12 +50,24 @@ class Delivery:
         except LeaseLost as lost:
             log.warning("delivery dropped", generation=assignment.generation_id, reason=str(lost))
 
+    def try_alone(self, lease: Lease, sentence: str) -> None:
+        """Memory was short: once more with nothing beside it. What is short of memory even then stays so."""
+        self._try_again(lease, sentence, tries=2, alone=True)
+
     def report_failure(self, lease: Lease, sentence: str) -> None:
         """Close the job as failed, unless it is no longer ours."""
         try:
             with self.database.transaction() as session:
                 fail(session, self.clock, lease, sentence)
             log.warning("generation failed", job=lease.job_id)
+        except LeaseLost as lost:
+            log.warning("failure dropped", job=lease.job_id, reason=str(lost))
+
+    def _try_again(self, lease: Lease, sentence: str, *, tries: int, alone: bool = False) -> None:
+        try:
+            with self.database.transaction() as session:
+                again = try_again(session, self.clock, lease, sentence, tries=tries, alone=alone)
+            log.warning("generation is tried again" if again else "generation failed", job=lease.job_id)
         except LeaseLost as lost:
             log.warning("failure dropped", job=lease.job_id, reason=str(lost))
 

@@ -18,10 +18,11 @@ from easel.accounts.tables import Account
 from easel.cli.gateway import LeavingServer
 from easel.gateway.app import create_app
 from easel.gateway.services import Services
+from easel.generations.live import LOOK_WHILE_QUEUED
+from easel.jobs.queue import Progress, note_progress
 from easel.kit.clock import SettableClock
-from easel.site.live import LOOK_WHILE_QUEUED
 
-Event = tuple[int, str, dict[str, Any]]
+Event = tuple[str, str, dict[str, Any]]
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def events(lines: Iterator[str]) -> Iterator[Event]:
             name, _, value = line.partition(": ")
             fields[name] = value
         elif fields:
-            yield int(fields["id"]), fields["event"], json.loads(fields["data"])
+            yield fields["id"], fields["event"], json.loads(fields["data"])
             fields = {}
 
 
@@ -75,42 +76,47 @@ def test_a_picture_from_queue_to_done(house: House, ada: Account) -> None:
     house.sign_in(ada)
     generation = house.ordered(samples="2", prompt="<b>star</b>")
     with listening(house, generation) as stream:
-        number, name, data = next(stream)
-        assert (number, name, data["state"]) == (1, "output", "queued")
+        first, name, data = next(stream)
+        assert (name, data["state"]) == ("output", "queued")
         lease = house.start()
-        number, name, data = next(stream)
-        assert (number, name, data["state"]) == (2, "output", "generating")
+        second, name, data = next(stream)
+        assert (name, data["state"]) == ("output", "generating")
         for step in (5, 50):
             house.step(generation, step, 50)
-            _, name, data = next(stream)
+            number, name, data = next(stream)
             assert (name, data["step"], data["steps"]) == ("step", step, 50)
+            assert number == second.replace(".0", f".{step}")
         house.finish(lease)
-        number, name, data = next(stream)
-        assert (number, name, data["state"]) == (5, "output", "done")
+        last, name, data = next(stream)
+        assert (name, data["state"]) == ("output", "done")
         assert list(stream) == []
+    assert len({first, second, last}) == 3
     assert data["html"].count("<img ") == 2
     assert "&lt;b&gt;star&lt;/b&gt;" in data["html"]
     assert "<b>" not in data["html"]
     assert data["balance"] == "$0.9906"
 
 
-def test_who_comes_late_is_told_the_present_and_the_ids_go_on(house: House, ada: Account) -> None:
-    house.sign_in(ada)
-    generation = house.ordered()
-    house.finish(house.start())
-    with listening(house, generation, **{"Last-Event-ID": "41"}) as stream:
-        [(number, name, data)] = stream
-    assert (number, name, data["state"]) == (42, "output", "done")
-
-
-def test_a_strange_last_id_is_ignored(house: House, ada: Account) -> None:
+@pytest.mark.parametrize("said", [b"41", b"x", b"-1", b"9" * 30 + b".0", "²".encode()])
+def test_who_comes_late_is_told_the_present(house: House, ada: Account, said: bytes) -> None:
     house.sign_in(ada)
     generation = house.ordered()
     house.fail(house.start(), "It broke.")
-    for said in (b"x", b"-1", b"9" * 30, "²".encode()):
-        with listening(house, generation, **{"Last-Event-ID": said}) as stream:
-            [(number, _, data)] = stream
-        assert (number, data["state"]) == (1, "failed")
+    with listening(house, generation, **{"Last-Event-ID": said}) as stream:
+        [(_, name, data)] = stream
+    assert (name, data["state"]) == ("output", "failed")
+
+
+def test_a_page_that_is_loaded_again_shows_the_step(house: House, ada: Account) -> None:
+    house.sign_in(ada)
+    generation = house.ordered()
+    lease = house.start()
+    with house.services.database.transaction() as session:
+        note_progress(session, [Progress(lease=lease, step=7, steps=50)])
+    with listening(house, generation) as stream:
+        assert next(stream)[2]["state"] == "generating"
+        _, name, data = next(stream)
+    assert (name, data) == ("step", {"step": 7, "steps": 50})
 
 
 def test_cancelling_ends_the_stream(house: House, ada: Account) -> None:

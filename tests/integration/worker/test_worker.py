@@ -190,11 +190,50 @@ def test_pictures_that_cannot_be_stored_fail_and_cost_nothing(
             raise OSError("no space left")
 
     monkeypatch.setattr("easel.worker.deliver.RETRY_SECONDS", (0.01,))
+    monkeypatch.setattr("easel.generations.recover.FIRST_PAUSE", timedelta(seconds=0.05))
     generation = order()
     with working(database, FullDisk("memory:///"), FakeRunner()):
         view = wait_for(database, account, generation, final)
-    assert (view.state, view.cost) == (JobState.FAILED, 0)
+    assert (view.state, view.cost, view.attempt) == (JobState.FAILED, 0, queue.MAX_ATTEMPTS)
     assert "could not be stored" in (view.error or "")
+
+
+def test_a_store_that_comes_back_gets_the_pictures(
+    database: Database, account: Account, order: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class AwayForAWhile(BlobStore):
+        refusals = 4
+
+        def put(self, key: str, data: bytes) -> None:
+            if self.refusals:
+                self.refusals -= 1
+                raise OSError("no route to the store")
+            super().put(key, data)
+
+    monkeypatch.setattr("easel.worker.deliver.RETRY_SECONDS", (0.01,))
+    monkeypatch.setattr("easel.generations.recover.FIRST_PAUSE", timedelta(seconds=0.05))
+    generation = order()
+    with working(database, AwayForAWhile("memory:///"), FakeRunner()):
+        view = wait_for(database, account, generation, final)
+    assert (view.state, view.attempt) == (JobState.DONE, 3)
+
+
+def test_a_picture_that_is_short_of_memory_is_tried_once_more_with_nothing_beside_it(
+    database: Database,
+    account: Account,
+    blobs: BlobStore,
+    order: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("easel.generations.recover.FIRST_PAUSE", timedelta(seconds=0.05))
+    large, other = order("an undenoisable star"), order("a star", steps=40)
+    with working(database, blobs, FakeRunner(seconds_per_call=0.01)):
+        failed, done = (wait_for(database, account, generation, final) for generation in (large, other))
+    assert (failed.state, failed.attempt, done.state) == (JobState.FAILED, 2, JobState.DONE)
+    assert "not enough memory" in (failed.error or "")
+    assert failed.started_at
+    assert done.finished_at
+    assert failed.started_at >= done.finished_at
 
 
 def test_a_clerk_that_breaks_ends_its_worker(database: Database, account: Account, order: Callable[..., int]) -> None:
