@@ -62,6 +62,12 @@ class Settings(BaseSettings):
     wait_seconds: float = Field(
         20.0, ge=0, le=20, description="How long a submit waits for its pictures before it answers 'processing'."
     )
+    gateways: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="How many HTTP processes `easel serve` runs on the port, for many requests a second.",
+    )
     max_wait_hours: float = Field(
         24.0, gt=0, le=168, description="How long a request waits in the queue before it fails and costs nothing."
     )

@@ -8,7 +8,7 @@ ends. Two verbs on one account therefore happen one after the other, and what a 
 until it commits. The database refuses an overdraft and an unbalanced transfer even if this file is wrong.
 """
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from sqlalchemy.orm import Session
 
@@ -178,25 +178,36 @@ def _end(session: Session, clock: Clock, held: Hold, state: HoldState, captured:
     _book(session, clock, f"end:{held.id}", END_KINDS[state], change)
 
 
+BOOK = text("""
+    WITH transfer AS (
+        INSERT INTO ledger_transfers (key, kind, memo, created_at) VALUES (:key, :kind, :memo, :now)
+        ON CONFLICT (key) DO NOTHING RETURNING id
+    )
+    INSERT INTO ledger_entries (transfer_id, wallet_id, amount)
+    SELECT transfer.id, entry.wallet_id, entry.amount
+    FROM transfer, unnest(CAST(:wallets AS bigint[]), CAST(:amounts AS bigint[])) AS entry (wallet_id, amount)
+    RETURNING transfer_id
+""")
+
+
 def _book(
     session: Session, clock: Clock, key: str, kind: str, amounts: dict[int, int], memo: str | None = None
 ) -> None:
     """Add a transfer, unless `key` is booked already. `amounts` by wallet id sum to zero; zeros are left out."""
     amounts = {wallet: amount for wallet, amount in amounts.items() if amount}
-    transfer_id = session.scalar(
-        insert_or_skip(LedgerTransfer)
-        .values(key=key, kind=kind, memo=memo, created_at=clock.now())
-        .on_conflict_do_nothing(index_elements=["key"])
-        .returning(LedgerTransfer.id)
+    booked = session.execute(
+        BOOK,
+        {
+            "key": key,
+            "kind": kind,
+            "memo": memo,
+            "now": clock.now(),
+            "wallets": list(amounts),
+            "amounts": list(amounts.values()),
+        },
     )
-    if transfer_id is None:
-        if _booked(session, key) != amounts:
-            raise Conflict(f"{key} is already booked with other amounts; use another key")
-        return
-    session.execute(
-        insert(LedgerEntry),
-        [{"transfer_id": transfer_id, "wallet_id": wallet, "amount": amount} for wallet, amount in amounts.items()],
-    )
+    if not booked.all() and _booked(session, key) != amounts:
+        raise Conflict(f"{key} is already booked with other amounts; use another key")
 
 
 def _booked(session: Session, key: str) -> dict[int, int]:

@@ -28,6 +28,9 @@ from easel.settings import Settings
 from easel.site.context import Doors
 from easel.webhooks.courier import courier
 
+IDLE_TRANSACTION_SECONDS = 30.0
+"""Well over what any of ours is silent for."""
+
 
 def gateway(*, supervised: Annotated[bool, Parameter(show=False)] = False) -> None:
     """Answer HTTP requests and send webhooks, until stopped."""
@@ -39,6 +42,7 @@ def gateway(*, supervised: Annotated[bool, Parameter(show=False)] = False) -> No
     if supervised:
         stop_with_parent()
     with open_installation(settings) as installation:
+        installation.database.end_idle_transactions(IDLE_TRANSACTION_SECONDS)
         services = Services(
             database=installation.database,
             clock=installation.clock,
@@ -74,7 +78,7 @@ def gateway(*, supervised: Annotated[bool, Parameter(show=False)] = False) -> No
             courier(database, clock, fetcher, installation.secret, render=render),
             janitor(database, clock, installation.blobs, keep_of(settings)),
         ):
-            LeavingServer(config, services.hub).run()
+            LeavingServer(config, services.hub).run(_shared_port(settings))
         services.postman.close()
 
 
@@ -93,6 +97,17 @@ def _doors(settings: Settings, clock: Clock) -> Doors:
         verify_email=bool(settings.smtp_url) if settings.verify_email is None else settings.verify_email,
         oidc=OidcClient(provider, clock) if provider else None,
     )
+
+
+def _shared_port(settings: Settings) -> list[socket.socket] | None:
+    """Several gateways listen on one port, and the system deals connections out to them; None for one alone."""
+    if settings.gateways == 1:
+        return None
+    listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listener.bind((settings.host, settings.port))
+    return [listener]
 
 
 def keep_of(settings: Settings) -> Keep:

@@ -46,7 +46,7 @@ def serve(
     with _only_one(settings.data), open_installation(settings, owns_server=True) as installation:
         names = [_Name() for _ in range(workers)]
         worker_options = ["--fake", "--fake-step-seconds", str(fake_step_seconds)] if fake else []
-        children = [Child("gateway", lambda: ["gateway"])]
+        children = [Child("gateway", lambda: ["gateway"]) for _ in range(settings.gateways)]
         children += [
             Child(
                 "worker",

@@ -36,6 +36,7 @@ def worker(
 
     engine, resident, device = _fake_engine(fake_step_seconds) if fake else _torch_engine(settings)
     with open_installation(settings) as installation:
+        installation.database.end_idle_transactions(settings.lease_seconds)
         with installation.database.transaction() as session:
             first = warm_up_request(session, settings.default_model)
         if first:

@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from uuid import UUID
 
 import pytest
@@ -15,10 +16,11 @@ from structlog.testing import capture_logs
 
 from easel.accounts.queries import create_account
 from easel.db.session import Database
+from easel.domain.errors import NotFound
 from easel.kit.clock import SettableClock
 from easel.kit.fetch import Fetched, Fetcher
 from easel.webhooks.deliver import LONGEST_WAIT, account_secret, deliver_due, wait_before
-from easel.webhooks.outbox import enqueue
+from easel.webhooks.outbox import attempts_of, enqueue, list_deliveries, redeliver
 from easel.webhooks.tables import WebhookDelivery
 
 SECRET = "the installation's secret"
@@ -231,3 +233,97 @@ class TestBadReceivers:
         assert not any("exc_info" in line for line in said)
         assert stored(arrives).delivered_at is not None
         assert stored(trips).last_error == "it could not be sent (RuntimeError)"
+
+
+class TestRetryAfter:
+    @pytest.mark.parametrize("said", ["3600", "date"])
+    def test_is_honoured(
+        self, receiver: Receiver, write: Write, deliver: Deliver, stored: Stored, clock: SettableClock, said: str
+    ) -> None:
+        when = format_datetime(clock.now() + timedelta(hours=1), usegmt=True) if said == "date" else said
+        receiver.answer = lambda request: Answer(503, {"Retry-After": when})
+        id = write(receiver.url)
+        deliver()
+        assert timedelta(minutes=59) < stored(id).next_attempt_at - clock.now() <= timedelta(hours=1)
+
+    @pytest.mark.parametrize("said", ["", "soon", "-5", "99999999999999", "Mon, 99 Foo"])
+    def test_that_is_strange_does_no_harm(
+        self, receiver: Receiver, write: Write, deliver: Deliver, stored: Stored, clock: SettableClock, said: str
+    ) -> None:
+        receiver.answer = lambda request: Answer(503, {"Retry-After": said})
+        id = write(receiver.url)
+        deliver()
+        assert timedelta(0) < stored(id).next_attempt_at - clock.now() <= LONGEST_WAIT
+
+
+class TestLog:
+    def test_has_a_row_for_each_sending(
+        self, receiver: Receiver, write: Write, deliver: Deliver, database: Database, clock: SettableClock
+    ) -> None:
+        receiver.answer = lambda request: Answer(500 if len(receiver.received) < 2 else 204)
+        id = write(receiver.url)
+        deliver()
+        clock.advance(timedelta(hours=1))
+        deliver()
+        with database.transaction() as session:
+            rows = [(row.attempt, row.status, row.error) for row in attempts_of(session, id)]
+            assert all(row.seconds >= 0 for row in attempts_of(session, id))
+            assert [event.id for event in list_deliveries(session)] == [id]
+            assert list_deliveries(session, undelivered=True) == []
+        assert rows == [(1, 500, "the receiver answered 500"), (2, 204, None)]
+
+
+class TestRedelivery:
+    def test_sends_the_very_same_again_and_begins_a_new_round(
+        self,
+        receiver: Receiver,
+        write: Write,
+        deliver: Deliver,
+        stored: Stored,
+        database: Database,
+        clock: SettableClock,
+    ) -> None:
+        id = write(receiver.url, status="success")
+        deliver()
+        clock.advance(timedelta(days=30))
+        receiver.answer = lambda request: Answer(500 if len(receiver.received) < 3 else 200)
+        with database.transaction() as session:
+            redeliver(session, clock, id)
+        deliver()
+        assert timedelta(0) < stored(id).next_attempt_at - clock.now() < timedelta(seconds=10)
+        clock.advance(timedelta(seconds=10))
+        deliver()
+        assert stored(id).delivered_at == clock.now()
+        assert [request.headers["webhook-id"] for request in receiver.received] == [str(id)] * 3
+        assert len({request.body for request in receiver.received}) == 1
+
+    def test_of_somebody_elses_event_is_refused(
+        self, write: Write, receiver: Receiver, database: Database, clock: SettableClock, account: int
+    ) -> None:
+        id = write(receiver.url)
+        with pytest.raises(NotFound), database.transaction() as session:
+            redeliver(session, clock, id, account_id=account + 1)
+
+    def test_wakes_an_address_that_was_gone(
+        self,
+        receiver: Receiver,
+        write: Write,
+        deliver: Deliver,
+        stored: Stored,
+        database: Database,
+        clock: SettableClock,
+    ) -> None:
+        receiver.answer = lambda request: Answer(410)
+        write(receiver.url)
+        deliver()
+        silent = write(receiver.url)
+        assert deliver() == 0
+        assert "says that it is gone" in (stored(silent).last_error or "")
+        assert len(receiver.received) == 1
+        receiver.answer = lambda request: Answer(200)
+        with database.transaction() as session:
+            redeliver(session, clock, silent)
+        deliver()
+        write(receiver.url)
+        assert deliver() == 1
+        assert len(receiver.received) == 3
