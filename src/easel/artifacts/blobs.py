@@ -1,5 +1,6 @@
 """Where bytes live: a folder, or S3, GCS or Azure by URL."""
 
+from datetime import datetime
 from pathlib import Path
 
 from obstore.store import LocalStore, MemoryStore, from_url
@@ -28,6 +29,18 @@ class BlobStore:
             return bytes(self._store.get(key).bytes())
         except FileNotFoundError:
             raise NotFound("This file is not here; it may have been deleted or not been drawn yet.") from None
+
+    def delete_older(self, folder: str, before: datetime) -> int:
+        """Delete what was put into the folder before then; answers how many. Only for folders that stay small."""
+        old = [
+            found["path"]
+            for chunk in self._store.list(prefix=folder)
+            for found in chunk
+            if found["last_modified"] < before
+        ]
+        for key in old:
+            self.delete(key)
+        return len(old)
 
     def delete(self, key: str) -> None:
         try:

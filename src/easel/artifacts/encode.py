@@ -5,7 +5,7 @@ The text is the one AUTOMATIC1111 writes: prompt, negative prompt, then one line
 
 import io
 import json
-from typing import Any
+from typing import Any, Literal
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -13,6 +13,12 @@ from PIL.PngImagePlugin import PngInfo
 from easel import __version__
 from easel.domain.request import GenerationRequest
 from easel.domain.sampling import Sampler, Spacing
+
+EXIF_IFD = 0x8769
+USER_COMMENT = 0x9286
+
+FINE = 90
+"""From this quality on a JPEG keeps all of its colour."""
 
 # Names as AUTOMATIC1111 and its readers spell them.
 SAMPLER_TITLES = {
@@ -44,6 +50,7 @@ SPACING_TITLES = {
 
 def infotext(request: GenerationRequest, *, index: int, model_name: str, model_hash: str | None) -> str:
     """The `parameters` text of picture number `index` of `request`."""
+    extras = request.extras
     settings: dict[str, object] = {
         "Steps": request.steps,
         "Sampler": SAMPLER_TITLES[request.sampler],
@@ -53,12 +60,31 @@ def infotext(request: GenerationRequest, *, index: int, model_name: str, model_h
         "Size": f"{request.width}x{request.height}",
         "Model hash": model_hash and model_hash[:10],
         "Model": model_name,
+        "Denoising strength": None if extras.init_image is None else f"{extras.strength:g}",
         "RNG": "CPU",
+        "Mask blur": None if extras.mask_image is None else f"{extras.mask_blur:g}",
         "Version": f"easel {__version__}",
     }
     line = ", ".join(f"{name}: {_quote(value)}" for name, value in settings.items() if value is not None)
     negative = f"Negative prompt: {request.negative_prompt}\n" if request.negative_prompt else ""
     return f"{request.prompt}\n{negative}{line}"
+
+
+def encode(image: Any, text: str, format: Literal["png", "jpeg", "webp"], quality: int) -> bytes:
+    """`image`: uint8 array, height x width x 3. `text` goes where readers of that kind of file look for it.
+
+    `quality` is from 1 to 100; a PNG has none. The bytes depend on the arguments alone.
+    """
+    if format == "png":
+        return encode_png(image, text)
+    exif = Image.Exif()
+    exif.endian = ">"  # of the block, and so of the characters: readers take either's word for both
+    # EXIF 2.3, table 9: eight bytes name the characters.
+    exif.get_ifd(EXIF_IFD)[USER_COMMENT] = b"UNICODE\0" + text.encode("utf-16-be")
+    file = io.BytesIO()
+    options = {"subsampling": 0} if format == "jpeg" and quality >= FINE else {}
+    Image.fromarray(image).save(file, format=format.upper(), quality=quality, exif=exif, **options)
+    return file.getvalue()
 
 
 def encode_png(image: Any, text: str) -> bytes:

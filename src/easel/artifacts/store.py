@@ -1,14 +1,22 @@
 """Put a picture away and write down that it is there."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Final, Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from easel.artifacts.tables import Artifact
+
+SUFFIXES: Final[Mapping[str, str]] = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
+MEDIA_TYPES: Final[Mapping[str, str]] = {".png": "image/png", ".jpg": "image/jpeg", ".webp": "image/webp"}
+
+PREVIEWS: Final = "previews"
+"""The folder of pictures on their way, where nothing is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +37,7 @@ def describe_picture(data: bytes, *, index: int, key: str, width: int, height: i
     return StoredPicture(
         index=index,
         key=key,
-        media_type="image/png",
+        media_type=MEDIA_TYPES[PurePosixPath(key).suffix],
         width=width,
         height=height,
         size_bytes=len(data),
@@ -38,10 +46,16 @@ def describe_picture(data: bytes, *, index: int, key: str, width: int, height: i
     )
 
 
-def picture_key(generation_uuid: str, index: int, *, temporary: bool = False) -> str:
+def picture_key(
+    generation_uuid: str, index: int, *, temporary: bool = False, format: Literal["png", "jpeg", "webp"] = "png"
+) -> str:
     """Known before the picture is drawn, so that a client may be told where it will be."""
     folder = "temp" if temporary else "generations"
-    return f"{folder}/{index}-{generation_uuid}.png"
+    return f"{folder}/{index}-{generation_uuid}{SUFFIXES[format]}"
+
+
+def preview_key(generation_uuid: str, attempt: int, number: int) -> str:
+    return f"{PREVIEWS}/{attempt}-{number}-{generation_uuid}.webp"
 
 
 def record(session: Session, generation_id: int, pictures: Iterable[StoredPicture], now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""The record of a stored picture."""
+"""The records of stored pictures: drawn ones, and those that customers sent."""
 
 from datetime import datetime
 
@@ -28,3 +28,18 @@ class Artifact(Base):
     created_at: Mapped[datetime]
     expired_at: Mapped[datetime | None]
     """When its bytes were deleted, because it was kept for as long as this installation keeps results."""
+
+
+class Input(Base):
+    """A picture or mask that a customer sent."""
+
+    __tablename__ = "inputs"
+    __table_args__ = (Index(None, "used_at"),)
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    width: Mapped[int]
+    height: Mapped[int]
+    size_bytes: Mapped[int]
+    created_at: Mapped[datetime]
+    used_at: Mapped[datetime]
+    """When a request last named it."""

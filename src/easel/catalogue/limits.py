@@ -4,12 +4,14 @@ The sentences name fields as the wire does (num_inference_steps, guidance_scale)
 """
 
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TypeVar
 
 from pydantic import TypeAdapter
 
+from easel.catalogue.sources import Size, check_sources, size_like
 from easel.catalogue.tables import Model
 from easel.domain.errors import InvalidRequest, ModelNotInstalled
 from easel.domain.request import SEED_LIMIT, GenerationDraft, GenerationRequest
@@ -71,25 +73,41 @@ def limits_of(model: Model) -> Limits:
     return read_limits(model.limits)
 
 
-def resolve(model: Model, draft: GenerationDraft, new_seed: Callable[[], int]) -> GenerationRequest:
-    """The draft with nothing left open. Raises InvalidRequest naming the field, ModelNotInstalled without weights."""
+def resolve(
+    model: Model, draft: GenerationDraft, new_seed: Callable[[], int], sizes: Mapping[str, Size] = MappingProxyType({})
+) -> GenerationRequest:
+    """The draft with nothing left open. `sizes` are of the stored inputs that it names, by key.
+
+    Raises InvalidRequest naming the field, ModelNotInstalled without weights.
+    """
     defaults, limits = defaults_of(model), limits_of(model)
     if model.weights is None:
         raise ModelNotInstalled(model.model_id)
+    extras = check_sources(draft.extras, sizes)
+    width, height = _size_of(draft, defaults, limits, sizes)
     steps, guidance = _or(draft.steps, defaults.steps), _or(draft.guidance, defaults.guidance)
     return GenerationRequest(
         model_id=model.model_id,
         prompt=_check_prompt(draft.prompt, limits),
         negative_prompt=_check_text("negative_prompt", draft.negative_prompt, limits),
-        width=_check_size("width", _or(draft.width, defaults.width), limits),
-        height=_check_size("height", _or(draft.height, defaults.height), limits),
+        width=_check_size("width", width, limits),
+        height=_check_size("height", height, limits),
         samples=_check_range("samples", draft.samples, 1, limits.max_samples),
         steps=_check_range("num_inference_steps", steps, limits.min_steps, limits.max_steps),
         guidance=_check_range("guidance_scale", guidance, limits.min_guidance, limits.max_guidance),
         seed=_check_seed(draft.seed, new_seed),
         sampler=_or(draft.sampler, defaults.sampler),
         spacing=_or(draft.spacing, defaults.spacing),
+        extras=extras,
     )
+
+
+def _size_of(draft: GenerationDraft, defaults: Defaults, limits: Limits, sizes: Mapping[str, Size]) -> Size:
+    """What was said; otherwise what the input has, or the model's own."""
+    picture = sizes.get(draft.extras.init_image or "")
+    if picture is None:
+        return _or(draft.width, defaults.width), _or(draft.height, defaults.height)
+    return size_like(picture, draft.width, draft.height, limits.min_size, limits.max_size, limits.multiple_of)
 
 
 def _check_kind(model: Model) -> None:

@@ -4,29 +4,37 @@ import hashlib
 import secrets
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypeAlias
 
 from cyclopts import Parameter
 
+from easel.artifacts.blobs import BlobStore
+from easel.artifacts.inputs import StoredInput, store_input, store_mask
+from easel.artifacts.store import SUFFIXES
 from easel.catalogue.entries import read_entries
-from easel.catalogue.habits import defaults_for
-from easel.catalogue.limits import Defaults, read_defaults
+from easel.catalogue.habits import defaults_for, limits_for
+from easel.catalogue.limits import Defaults, Limits, read_defaults, read_limits
+from easel.catalogue.sources import check_sources, size_like
 from easel.catalogue.weights import PACKAGE, weights_folder
 from easel.domain.errors import GenerationFailed, InvalidRequest
-from easel.domain.request import SEED_LIMIT, GenerationRequest
+from easel.domain.request import SEED_LIMIT, Extras, GenerationRequest
 from easel.domain.sampling import Sampler, Spacing
 
 STARTER = "easel-starter"
 UNKNOWN_RESOLUTION = 512
+
+Format: TypeAlias = Literal["png", "jpeg", "webp"]
+FORMATS: dict[str, Format] = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
 
 
 def generate(
     prompt: str,
     /,
     *,
-    out: Annotated[Path, Parameter(alias="-o", help="The PNG to write; further pictures get -2, -3 and so on.")] = Path(
-        "out.png"
-    ),
+    out: Annotated[
+        Path | None,
+        Parameter(alias="-o", help="The file to write, out.png otherwise; further pictures get -2, -3 and so on."),
+    ] = None,
     model: Annotated[
         str, Parameter(help="A checkpoint: its folder in diffusers' layout, or a single .safetensors file.")
     ] = STARTER,
@@ -48,12 +56,39 @@ def generate(
     samples: Annotated[int, Parameter(help="How many pictures; each has the seed after the last one's.")] = 1,
     sampler: Annotated[Sampler | None, Parameter(name_transform=str.lower)] = None,
     spacing: Spacing | None = None,
+    image: Annotated[Path | None, Parameter(help="A picture to begin from.")] = None,
+    mask: Annotated[Path | None, Parameter(help="Of the picture: what is white is drawn anew, black is kept.")] = None,
+    strength: Annotated[float, Parameter(help="How much of the picture is drawn anew, from 0 to 1.")] = 0.7,
+    mask_blur: Annotated[float, Parameter(help="Pixels over which the mask's edge is softened.")] = 4.0,
+    format: Annotated[Format | None, Parameter(help="What the file's name says otherwise.")] = None,
+    quality: Annotated[int, Parameter(help="Of JPEG and WebP, from 1 to 100.")] = 95,
 ) -> None:
-    """Draw what the prompt says. Size, steps, guidance and sampler are the model's own unless given."""
+    """Draw what the prompt says. Size, steps, guidance and sampler are the model's own unless given.
+
+    A picture that begins from another has that one's size, as near as the model can draw it.
+    """
     folder = _folder(model, tokenizer, objective)
-    own = defaults_of(model, folder)
+    own, limits = habits_of(model, folder)
     if size is not None:
         width, height = _size(size)
+    out, format = _file(out, format)
+    blobs, sources = BlobStore("memory:///"), dict[str, StoredInput]()
+    if image is not None:
+        sources["init_image"] = store_input(blobs, _read(image), field="image")
+    if mask is not None:
+        sources["mask_image"] = store_mask(blobs, _read(mask), field="mask")
+    extras = Extras(
+        **{name: stored.key for name, stored in sources.items()},
+        strength=strength,
+        mask_blur=mask_blur,
+        output_format=format,
+        output_quality=quality,
+    )
+    sizes = {stored.key: (stored.width, stored.height) for stored in sources.values()}
+    check_sources(extras, sizes)
+    if extras.init_image is not None:
+        shape = (limits.min_size, limits.max_size, limits.multiple_of)
+        width, height = size_like(sizes[extras.init_image], width, height, *shape)
     request = GenerationRequest(
         model_id=Path(model).stem if Path(model).is_file() else folder.name,
         prompt=prompt,
@@ -66,28 +101,30 @@ def generate(
         seed=secrets.randbelow(SEED_LIMIT) if seed is None else seed,
         sampler=sampler or own.sampler,
         spacing=spacing or own.spacing,
+        extras=extras,
     )
     if samples < 1:
         raise InvalidRequest("samples", f"samples must be 1 or more, not {samples}.")
     if not out.parent.is_dir():
         raise InvalidRequest("out", f"There is no folder {out.parent}; make it first.")
-    for index, image in enumerate(_draw(request, folder)):
-        path = _write(request, index, image, out)
+    for index, drawn in enumerate(_draw(request, folder, blobs)):
+        path = _write(request, index, drawn, out)
         print(f"{path} (seed {request.seed_of(index)})")
 
 
-def defaults_of(model: str, folder: Path) -> Defaults:
+def habits_of(model: str, folder: Path) -> tuple[Defaults, Limits]:
     """What a request may leave out: what the catalogue says of a model it names, otherwise the family's habits."""
     from easel.engine.families.examine import examine
 
     for entry in read_entries():
         if entry.model_id == model:
-            return read_defaults(entry.defaults)
+            return read_defaults(entry.defaults), read_limits(entry.limits)
     found = examine(folder)
-    return defaults_for(found.family, found.resolution or UNKNOWN_RESOLUTION)
+    resolution = found.resolution or UNKNOWN_RESOLUTION
+    return defaults_for(found.family, resolution), limits_for(resolution)
 
 
-def _draw(request: GenerationRequest, folder: Path) -> list[Any]:
+def _draw(request: GenerationRequest, folder: Path, blobs: BlobStore) -> list[Any]:
     """All pictures of the request, with a progress bar on stderr."""
     from rich.console import Console
     from rich.progress import Progress as ProgressBar
@@ -95,14 +132,18 @@ def _draw(request: GenerationRequest, folder: Path) -> list[Any]:
     from easel.engine.engine import Engine
     from easel.engine.events import Failed, Finished, Progress
     from easel.engine.runner import TorchRunner
+    from easel.worker.sources import load_sources
 
     engine = Engine(TorchRunner())
+    sources = load_sources(blobs, request)
     for index in range(request.samples):
-        engine.add(_picture(request, index, folder))
+        engine.add(_picture(request, index, folder, sources))
     images: dict[str, Any] = {}
     console = Console(stderr=True, highlight=False, markup=False)
+    for note in sources.notes:
+        console.print(note)
     with ProgressBar(console=console, transient=True) as bar:
-        drawing = bar.add_task("Drawing", total=request.samples * request.steps)
+        drawing = bar.add_task("Drawing", total=request.samples * request.steps_taken)
         done = dict.fromkeys(range(request.samples), 0)
         while not engine.is_idle:
             for event in engine.step():
@@ -119,7 +160,7 @@ def _draw(request: GenerationRequest, folder: Path) -> list[Any]:
     return [images[str(index)] for index in range(request.samples)]
 
 
-def _picture(request: GenerationRequest, index: int, folder: Path) -> Any:
+def _picture(request: GenerationRequest, index: int, folder: Path, sources: Any) -> Any:
     from easel.engine.families import family_of
     from easel.engine.request import Checkpoint, PictureRequest
 
@@ -135,14 +176,18 @@ def _picture(request: GenerationRequest, index: int, folder: Path) -> Any:
         seed=request.seed_of(index),
         sampler=request.sampler,
         spacing=request.spacing,
+        init=sources.init,
+        mask=sources.mask,
+        strength=request.extras.strength,
     )
 
 
 def _write(request: GenerationRequest, index: int, image: Any, out: Path) -> Path:
-    from easel.artifacts.encode import encode_png, infotext
+    from easel.artifacts.encode import encode, infotext
 
     path = out if index == 0 else out.with_stem(f"{out.stem}-{index + 1}")
-    path.write_bytes(encode_png(image, infotext(request, index=index, model_name=request.model_id, model_hash=None)))
+    text = infotext(request, index=index, model_name=request.model_id, model_hash=None)
+    path.write_bytes(encode(image, text, request.extras.output_format, request.extras.output_quality))
     return path
 
 
@@ -166,6 +211,25 @@ def _folder_of_file(path: Path, tokenizer: Path | None, objective: str | None) -
     for note in guess_of(trained):
         print(note, file=sys.stderr)
     return folder
+
+
+def _file(out: Path | None, format: Format | None) -> tuple[Path, Format]:
+    """Where to write, and what. A file of a name that says another kind would mislead whoever opens it."""
+    if out is None:
+        return Path(f"out{SUFFIXES[format or 'png']}"), format or "png"
+    named = FORMATS.get(out.suffix.lower())
+    if format is None and named is None:
+        raise InvalidRequest("out", f"{out} is no name of a PNG, JPEG or WebP file: give it one, or say --format.")
+    if format is not None and named not in (None, format):
+        raise InvalidRequest("format", f"{out} is the name of a {named} file, not of {format}: change one of them.")
+    return out, format or FORMATS[out.suffix.lower()]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidRequest("image", f"{path} cannot be read ({type(error).__name__}).") from None
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import TypeAdapter
 
-from easel.domain.sampling import Sampler, Spacing
+from easel.domain.sampling import Sampler, Spacing, steps_taken
 
 SEED_LIMIT = 2**32
 """Seeds are 0 .. 2**32 - 1, the range every tool of the field accepts."""
@@ -95,6 +95,12 @@ class Extras:
     previews: bool = False
     """Whether pictures on their way are shown."""
 
+    @property
+    def inputs(self) -> list[str]:
+        """Keys of the stored inputs that it names."""
+        named = (self.init_image, self.mask_image, *(control.image for control in self.controls))
+        return list(dict.fromkeys(key for key in named if key is not None))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationDraft:
@@ -133,6 +139,11 @@ class GenerationRequest:
     sampler: Sampler
     spacing: Spacing
     extras: Extras = Extras()
+
+    @property
+    def steps_taken(self) -> int:
+        """Steps of one picture: the last of `steps` when it begins from another."""
+        return self.steps if self.extras.init_image is None else steps_taken(self.steps, self.extras.strength)
 
     @property
     def task(self) -> Task:

@@ -56,7 +56,7 @@ def _pixels(autoencoder: LoadedAutoencoder, latents: torch.Tensor) -> tuple[torc
         pass
     try:
         with faults_named():
-            return tiles.decode(autoencoder, latents, largest=0), (IN_TILES,)
+            return tiles.decode(autoencoder, latents, tiles.ALWAYS), (IN_TILES,)
     except OutOfMemory as error:
         raise GenerationFailed(too_large(error)) from error
 

@@ -17,6 +17,9 @@ SIDE = 16
 PATCH = 2
 """Latents along each side of a patch: a single one is decoded to texture, an even surface to its colour."""
 
+SPREAD = 0.7
+"""Of the patches: further out a decoder's colours are cut off at black and white, which bends the map."""
+
 RIDGE = 1e-3
 """Keeps a channel that no colour depends on from being given weight."""
 
@@ -33,7 +36,7 @@ class PreviewMap:
     @classmethod
     def fit(cls, autoencoder: LoadedAutoencoder, device: torch.device) -> "PreviewMap":
         channels = autoencoder.latent_shape(64, 64)[0]
-        patches = torch.randn((channels, SIDE, SIDE), generator=torch.Generator().manual_seed(0))
+        patches = SPREAD * torch.randn((channels, SIDE, SIDE), generator=torch.Generator().manual_seed(0))
         latents = patches.repeat_interleave(PATCH, 1).repeat_interleave(PATCH, 2)
         pixels = autoencoder.decode(latents.to(device)).cpu()
         span = PATCH * autoencoder.pixels

@@ -6,53 +6,63 @@ group norms' statistics and the middle attention.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import product
 
 import torch
 
 from easel.engine.families.base import LoadedAutoencoder
 
-LARGEST_WHOLE = 1536 * 1536
-"""Pixels. Above them a Stable Diffusion decoder takes more than 7 GiB in float32."""
 
-TILE = 768
-"""Pixels along each side."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tiling:
+    """Which pictures are taken in tiles, and in which. All in pixels."""
 
-OVERLAP = 192
+    largest_whole: int = 1536 * 1536
+    """Above it a Stable Diffusion decoder takes more than 7 GiB in float32."""
+    side: int = 768
+    overlap: int = 192
+
+
+TILING = Tiling()
+
+ALWAYS = Tiling(largest_whole=0)
 
 
 def encode(
-    autoencoder: LoadedAutoencoder, picture: torch.Tensor, noise: torch.Tensor, *, largest: int = LARGEST_WHOLE
+    autoencoder: LoadedAutoencoder, picture: torch.Tensor, noise: torch.Tensor, tiling: Tiling = TILING
 ) -> torch.Tensor:
-    """As the autoencoder's own `encode`, in tiles for a picture of more than `largest` pixels."""
+    """As the autoencoder's own `encode`, in tiles for a large picture."""
     height, width, _ = picture.shape
-    if height * width <= largest:
+    if height * width <= tiling.largest_whole:
         return autoencoder.encode(picture, noise)
     channels, down, across = noise.shape
     whole = _Blend((down, across, channels), picture.device)
     scale = autoencoder.pixels
-    for rows, columns in grid(down, across, scale):
+    for rows, columns in grid(down, across, scale, tiling):
         shown = picture[_times(rows, scale), _times(columns, scale)]
-        whole.add(rows, columns, autoencoder.encode(shown, noise[:, rows, columns]).permute(1, 2, 0), OVERLAP // scale)
+        latents = autoencoder.encode(shown, noise[:, rows, columns])
+        whole.add(rows, columns, latents.permute(1, 2, 0), tiling.overlap // scale)
     return whole.mean().permute(2, 0, 1)
 
 
-def decode(autoencoder: LoadedAutoencoder, latents: torch.Tensor, *, largest: int = LARGEST_WHOLE) -> torch.Tensor:
-    """As the autoencoder's own `decode`, but on the CPU; in tiles for a picture of more than `largest` pixels."""
+def decode(autoencoder: LoadedAutoencoder, latents: torch.Tensor, tiling: Tiling = TILING) -> torch.Tensor:
+    """As the autoencoder's own `decode`, but on the CPU; in tiles for a large picture."""
     scale = autoencoder.pixels
-    _, rows, columns = latents.shape
-    if rows * columns * scale**2 <= largest:
+    _, down, across = latents.shape
+    if down * across * scale**2 <= tiling.largest_whole:
         return autoencoder.decode(latents).cpu()
-    whole = _Blend((rows * scale, columns * scale, 3), torch.device("cpu"))
-    for down, across in grid(rows, columns, scale):
-        tile = autoencoder.decode(latents[:, down, across]).cpu()
-        whole.add(_times(down, scale), _times(across, scale), tile, OVERLAP)
+    whole = _Blend((down * scale, across * scale, 3), torch.device("cpu"))
+    for rows, columns in grid(down, across, scale, tiling):
+        pixels = autoencoder.decode(latents[:, rows, columns]).cpu()
+        whole.add(_times(rows, scale), _times(columns, scale), pixels, tiling.overlap)
     return whole.mean()
 
 
-def grid(rows: int, columns: int, scale: int) -> Iterator[tuple[slice, slice]]:
+def grid(rows: int, columns: int, scale: int, tiling: Tiling) -> Iterator[tuple[slice, slice]]:
     """The tiles of rows x columns latents, row by row."""
-    return product(_cuts(rows, TILE // scale, OVERLAP // scale), _cuts(columns, TILE // scale, OVERLAP // scale))
+    side, overlap = tiling.side // scale, tiling.overlap // scale
+    return product(_cuts(rows, side, overlap), _cuts(columns, side, overlap))
 
 
 def _cuts(side: int, tile: int, overlap: int) -> list[slice]:

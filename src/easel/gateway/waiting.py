@@ -38,6 +38,6 @@ async def wait_until_finished(services: Services, placed: GenerationView) -> Gen
         view = await run_in_threadpool(look, placed)
         while not view.is_final and not services.hub.is_leaving and (left := deadline - now()) > 0:
             message = await messages.next(timeout=min(left, LOOK_ANYWAY_SECONDS))
-            if message is None or message.get("event") != "step":
+            if message is None or message.get("event") not in ("step", "preview"):
                 view = await run_in_threadpool(look, view)
         return view

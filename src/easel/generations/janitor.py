@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import structlog
@@ -15,6 +16,8 @@ from obstore.exceptions import BaseError
 
 from easel.accounts.queries import set_plan
 from easel.artifacts.blobs import BlobStore
+from easel.artifacts.inputs import forget_unused
+from easel.artifacts.store import PREVIEWS
 from easel.billing.notices import newly_low
 from easel.billing.subscriptions import renew_due
 from easel.db.session import DATABASE_IS_DOWN, Database
@@ -28,6 +31,9 @@ log = structlog.get_logger()
 
 LOOK_SECONDS: Final = 5.0
 CLEAN_SECONDS: Final = 300.0
+
+PREVIEWS_KEPT: Final = timedelta(hours=1)
+"""By the store's own clock. A worker deletes its own; what is older was left by one that is gone."""
 
 STORE_IS_AWAY: Final = (OSError, BaseError)
 
@@ -47,8 +53,11 @@ def clean(database: Database, clock: Clock, blobs: BlobStore, keep: Keep) -> Non
     expired = expire_results(database, clock, blobs, keep)
     with database.transaction() as session:
         forget_old(session, clock)
-    if expired:
-        log.info("results expired", pictures=expired)
+    with database.transaction() as session:
+        forgotten = forget_unused(session, blobs, clock.now())
+    left_over = blobs.delete_older(PREVIEWS, datetime.now(UTC) - PREVIEWS_KEPT)
+    if expired or forgotten or left_over:
+        log.info("kept no longer", pictures=expired, inputs=forgotten, previews=left_over)
 
 
 def settle(database: Database, clock: Clock) -> None:

@@ -144,7 +144,8 @@ def _view(
         quoted=generation.quoted,
         cost=generation.captured or Micros(0),
         artifact_keys=[
-            picture_key(generation.uuid, index, temporary=generation.temporary) for index in range(request.samples)
+            picture_key(generation.uuid, index, temporary=generation.temporary, format=request.extras.output_format)
+            for index in range(request.samples)
         ],
         temporary=generation.temporary,
         expired=expired,
@@ -159,7 +160,7 @@ def _view(
         attempt=job.attempts,
         step=job.step,
         steps=job.steps,
-        preview_key=job.preview_key,
+        preview_key=job.preview_key if state is JobState.RUNNING else None,
         webhook=generation.webhook,
         track_id=generation.track_id,
         base_url=generation.base_url,

@@ -1,6 +1,7 @@
 """Accept a request: resolve, check, quote, hold, write the order and its job. One transaction."""
 
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 from easel.accounts.keys import refuse_suspended
 from easel.accounts.queries import lock_account
 from easel.accounts.tables import Account
+from easel.artifacts.inputs import StoredInput, record_inputs, use_inputs
 from easel.billing import ledger
 from easel.billing.plans import Plan, plan_named
 from easel.billing.pricing import quote
@@ -49,11 +51,13 @@ def submit(
     idempotency: Idempotency | None = None,
     max_wait: timedelta = LONGEST_WAIT,
     api_key_id: int | None = None,
+    inputs: Sequence[StoredInput] = (),
 ) -> Generation:
     """Write the order. Nothing is written, and nothing held, when it raises.
 
     `base_url` begins the links of its webhook; `details` is the dialect's own and comes back in the view. What an
     `idempotency` key has ordered before is answered instead, as it stands. After `max_wait` in the queue it fails.
+    `inputs` are those of the draft's keys that were stored for it just now; others must have been used lately.
 
     Raises InvalidRequest, ModelNotInstalled, NotAllowed, NotEnoughCredit, QuotaUsedUp, TooManyQueued, or Conflict for a
     key that was sent with another request.
@@ -61,7 +65,8 @@ def submit(
     if idempotency and (earlier := find_repeated(session, clock, account.id, idempotency)):
         return earlier
     model = find_model(session, draft.model_id)
-    request = resolve(model, draft, new_seed)
+    record_inputs(session, inputs, clock.now())
+    request = resolve(model, draft, new_seed, use_inputs(session, draft.extras.inputs, clock.now()))
     if webhook:
         check_url(webhook)
     # Two submits of one account stand in line here; otherwise both could see the last free place in the queue, or that
@@ -152,7 +157,7 @@ def count_pictures(session: Session, account_id: int, since: datetime) -> int:
 
 def work_of(request: GenerationRequest) -> float:
     """How much drawing it is beside other requests: megapixels times steps."""
-    return request.samples * request.steps * request.width * request.height / 2**20
+    return request.samples * request.steps_taken * request.width * request.height / 2**20
 
 
 def new_seed() -> int:

@@ -1,5 +1,6 @@
 """A claimed generation on its way through the engine, and its translation into the engine's words."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,12 +8,34 @@ from sqlalchemy.orm import Session
 
 from easel.catalogue.queries import find_model
 from easel.catalogue.weights import weights_folder
-from easel.domain.errors import ModelNotInstalled
+from easel.domain.errors import DomainError, ModelNotInstalled
 from easel.domain.request import GenerationRequest
 from easel.engine.request import Checkpoint, PictureRequest
 from easel.generations.finish import generation_of
 from easel.jobs.queue import Lease
 from easel.jobs.tables import Job
+from easel.worker.sources import Sources
+
+MOST_PREVIEWS = 16
+"""Of one picture: for one that takes a minute, one every four seconds."""
+
+
+@dataclass(slots=True)
+class Shown:
+    """The previews of one generation. Numbers count from 1."""
+
+    key: str | None = None
+    """Of the newest that is stored."""
+    announced: str | None = None
+    number: int = 0
+    deleted: int = 0
+    is_busy: bool = False
+    not_before: float = 0.0
+
+    def is_news(self) -> bool:
+        """Whether nobody was told of the newest; the next time somebody was."""
+        is_news, self.announced = self.key != self.announced, self.key
+        return is_news
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,6 +51,13 @@ class Assignment:
     images: dict[int, Any] = field(default_factory=dict[int, Any])
     notes: list[str] = field(default_factory=list[str])
     steps_done: int = 0
+    sources: Sources | None = None
+    """What its pictures begin from, once it was fetched."""
+    failure: DomainError | None = None
+    """Why it could not be."""
+    previews: Shown = field(default_factory=Shown)
+    is_over: bool = False
+    """Given up or dropped: nothing more is begun for it."""
 
     @property
     def is_complete(self) -> bool:
@@ -35,13 +65,16 @@ class Assignment:
 
     @property
     def steps_in_all(self) -> int:
-        return self.request.steps * self.request.samples
+        return self.request.steps_taken * self.request.samples
+
+    def picture_ids(self) -> list[str]:
+        return [f"{self.lease.job_id}/{self.lease.attempt}/{index}" for index in range(self.request.samples)]
 
     def picture_requests(self) -> list[PictureRequest]:
-        request = self.request
+        request, extras, sources = self.request, self.request.extras, self.sources or Sources()
         return [
             PictureRequest(
-                id=f"{self.lease.job_id}/{self.lease.attempt}/{index}",
+                id=id,
                 checkpoint=self.checkpoint,
                 prompt=request.prompt,
                 negative_prompt=request.negative_prompt,
@@ -52,8 +85,13 @@ class Assignment:
                 seed=request.seed_of(index),
                 sampler=request.sampler,
                 spacing=request.spacing,
+                init=sources.init,
+                mask=sources.mask,
+                strength=extras.strength,
+                # One picture of several is enough to see that they come.
+                preview_every=math.ceil(request.steps_taken / MOST_PREVIEWS) if extras.previews and not index else 0,
             )
-            for index in range(request.samples)
+            for index, id in enumerate(self.picture_ids())
         ]
 
 

@@ -162,7 +162,13 @@ class Clerk:
         with self._database.transaction() as session:
             queue.note_progress(
                 session,
-                [Progress(lease=one.lease, step=one.steps_done, steps=one.steps_in_all) for one in moved],
+                [
+                    Progress(lease=one.lease, step=one.steps_done, steps=one.steps_in_all, preview_key=one.previews.key)
+                    for one in moved
+                ],
             )
             for one in moved:
-                announce(session, one.generation_id, "step", step=one.steps_done, steps=one.steps_in_all)
+                progress = {"step": one.steps_done, "steps": one.steps_in_all}
+                announce(session, one.generation_id, "step", **progress)
+                if one.previews.is_news():
+                    announce(session, one.generation_id, "preview", **progress, preview_key=one.previews.key)

@@ -10,7 +10,7 @@ from obstore.exceptions import BaseError
 from sqlalchemy.exc import OperationalError
 
 from easel.artifacts.blobs import BlobStore
-from easel.artifacts.encode import encode_png, infotext
+from easel.artifacts.encode import encode, infotext
 from easel.artifacts.store import StoredPicture, describe_picture, picture_key
 from easel.db.session import Database
 from easel.generations.finish import fail, finish
@@ -81,8 +81,9 @@ class Delivery:
     def _store(self, assignment: Assignment, index: int) -> StoredPicture:
         request = assignment.request
         text = infotext(request, index=index, model_name=request.model_id, model_hash=None)
-        data = encode_png(assignment.images[index], text)
-        key = picture_key(assignment.uuid, index, temporary=assignment.temporary)
+        format = request.extras.output_format
+        data = encode(assignment.images[index], text, format, request.extras.output_quality)
+        key = picture_key(assignment.uuid, index, temporary=assignment.temporary, format=format)
         self.blobs.put(key, data)
         return describe_picture(
             data, index=index, key=key, width=request.width, height=request.height, seed=request.seed_of(index)

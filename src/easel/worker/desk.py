@@ -83,6 +83,16 @@ class Desk:
         with self._lock:
             return self._in_hand.get(lease)
 
+    def bring_back(self, assignment: Assignment) -> None:
+        """Put what has been in hand before the engine's thread again, unless it was put away meanwhile."""
+        if self.find(assignment.lease) is assignment:
+            self._arrived.put(assignment)
+
+    def note_preview(self, assignment: Assignment, key: str) -> None:
+        with self._lock:
+            assignment.previews.key = key
+            self._moved.add(assignment.lease)
+
     def note_step(self, assignment: Assignment) -> None:
         with self._lock:
             assignment.steps_done += 1

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from easel.artifacts.blobs import BlobStore
 from easel.db.session import Database
-from easel.domain.errors import DomainError
+from easel.domain.errors import DomainError, GenerationFailed
 from easel.engine.engine import Engine
 from easel.engine.events import Event, Failed, Finished, Preview, Progress
 from easel.generations.cancel import confirm_cancelled
@@ -19,8 +19,10 @@ from easel.jobs.queue import LeaseLost
 from easel.kit.clock import Clock
 from easel.worker.assignment import Assignment, lease_and_index
 from easel.worker.clerk import Clerk
-from easel.worker.deliver import Delivery
+from easel.worker.deliver import STORE_IS_AWAY, Delivery, patiently
 from easel.worker.desk import Desk
+from easel.worker.previews import Previews
+from easel.worker.sources import Sources, load_sources, needs_sources
 
 log = structlog.get_logger()
 
@@ -56,6 +58,8 @@ class Worker:
         self._desk = Desk(capacity, resident)
         self._clerk = Clerk(worker_id, database=database, clock=clock, lease=lease, device=device, desk=self._desk)
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="deliver")
+        self._blobs = blobs
+        self._previews = Previews(blobs, self._pool, self._desk)
         self._stopping = stopping or threading.Event()
 
     def run(self) -> None:
@@ -76,11 +80,32 @@ class Worker:
         self._stopping.set()
 
     def _begin(self, assignment: Assignment) -> None:
+        """Into the engine; by way of the pool, where its inputs must be fetched first."""
+        if assignment.is_over:
+            return
+        if assignment.sources is None and needs_sources(assignment.request):
+            self._pool.submit(self._fetch, assignment)
+            return
         try:
+            if assignment.failure:
+                raise assignment.failure
             for picture in assignment.picture_requests():
                 self._engine.add(picture)
         except DomainError as refusal:
             self._give_up(assignment, str(refusal))
+
+    def _fetch(self, assignment: Assignment) -> None:
+        try:
+            found = patiently(lambda: load_sources(self._blobs, assignment.request), STORE_IS_AWAY)
+            assignment.notes += found.notes
+            assignment.sources = found
+        except DomainError as refusal:
+            assignment.failure = refusal
+        except Exception as error:
+            log.error("inputs not read", generation=assignment.generation_id, error=type(error).__name__)
+            assignment.failure = GenerationFailed("The request's pictures could not be read from the store: try again.")
+        assignment.sources = assignment.sources or Sources()
+        self._desk.bring_back(assignment)
 
     def _handle(self, event: Event) -> None:
         lease, index = lease_and_index(event.id, self._worker_id)
@@ -91,7 +116,7 @@ class Worker:
             case Progress():
                 self._desk.note_step(assignment)
             case Preview():
-                pass
+                self._previews.show(assignment, event.image)
             case Finished():
                 assignment.images[index] = event.image
                 assignment.notes += [note for note in event.notes if note not in assignment.notes]
@@ -104,21 +129,23 @@ class Worker:
                 self._give_up(assignment, event.error)
 
     def _give_up(self, assignment: Assignment, sentence: str) -> None:
-        self._cancel_pictures(assignment)
+        self._stop_drawing(assignment)
         self._after(assignment, self._pool.submit(self._delivery.report_failure, assignment.lease, sentence))
 
     def _abandon(self, assignment: Assignment, *, cancelled: bool) -> None:
         if assignment.is_complete:
             return  # on its way to the customer already
-        self._cancel_pictures(assignment)
+        self._stop_drawing(assignment)
         if cancelled:
             self._after(assignment, self._pool.submit(self._confirm_cancelled, assignment))
         else:
             self._desk.forget(assignment.lease)
+            self._previews.clear(assignment)
 
-    def _cancel_pictures(self, assignment: Assignment) -> None:
-        for picture in assignment.picture_requests():
-            self._engine.cancel(picture.id)
+    def _stop_drawing(self, assignment: Assignment) -> None:
+        assignment.is_over = True
+        for id in assignment.picture_ids():
+            self._engine.cancel(id)
 
     def _confirm_cancelled(self, assignment: Assignment) -> None:
         try:
@@ -135,6 +162,7 @@ class Worker:
                 # No longer in hand, the lease is not renewed: it runs out and somebody draws the job again.
                 log.error("delivery failed", generation=assignment.generation_id, error=type(error).__name__)
             self._desk.forget(assignment.lease)
+            self._previews.clear(assignment)
 
         work.add_done_callback(over)
 

@@ -1,10 +1,12 @@
 import io
+from dataclasses import replace
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from easel.artifacts.encode import SAMPLER_TITLES, SPACING_TITLES, encode_png, infotext
-from easel.domain.request import GenerationRequest
+from easel.artifacts.encode import SAMPLER_TITLES, SPACING_TITLES, encode, encode_png, infotext
+from easel.domain.request import Extras, GenerationRequest
 from easel.domain.sampling import Sampler, Spacing
 
 REQUEST = GenerationRequest(
@@ -47,3 +49,32 @@ def test_png_keeps_pixels_and_text_and_is_the_same_twice() -> None:
     with Image.open(io.BytesIO(data)) as read:
         assert read.info["parameters"] == "ein Würfel\nSteps: 1"
         assert (np.asarray(read) == image).all()
+
+
+@pytest.mark.parametrize("format", ["jpeg", "webp"])
+def test_other_formats_carry_the_text_where_readers_look(format: str) -> None:
+    """EXIF's UserComment: eight bytes that name the characters, then UTF-16 with its high byte first."""
+    across = np.linspace(0, 255, 64).astype(np.uint8)
+    image = np.stack([np.tile(across, (32, 1))] * 3, axis=2)
+    text = "ein Würfel, 赤い星\nSteps: 1"
+    data = encode(image, text, format, 90)
+    assert data == encode(image, text, format, 90)
+    assert len(encode(image, text, format, 10)) < len(data)
+    with Image.open(io.BytesIO(data)) as read:
+        assert (read.format, read.size) == (format.upper(), (64, 32))
+        comment = read.getexif().get_ifd(0x8769)[0x9286]
+        assert comment[:8] == b"UNICODE\0"
+        assert comment[8:].decode("utf-16-be") == text
+        assert np.abs(np.asarray(read.convert("RGB")).astype(int) - image).mean() < 4
+
+
+def test_a_png_has_no_quality() -> None:
+    image = np.zeros((8, 8, 3), dtype=np.uint8)
+    assert encode(image, "text", "png", 10) == encode_png(image, "text")
+
+
+def test_infotext_names_what_a_picture_began_from() -> None:
+    asked = replace(REQUEST, extras=Extras(init_image="k", mask_image="m", strength=0.55, mask_blur=8.0))
+    line = infotext(asked, index=0, model_name="m", model_hash=None).split("\n")[2]
+    assert "Model: m, Denoising strength: 0.55, RNG: CPU, Mask blur: 8, Version" in line
+    assert "Denoising" not in infotext(REQUEST, index=0, model_name="m", model_hash=None)

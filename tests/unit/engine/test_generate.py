@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from ldm import as_ldm, make_networks, write_ldm, write_vocabulary
-from PIL import Image
+from PIL import Image, ImageOps
 
 from easel.catalogue.entries import read_entries
-from easel.cli.generate import STARTER, defaults_of, generate
+from easel.cli.generate import STARTER, generate, habits_of
 from easel.domain.errors import InvalidRequest
 from easel.domain.sampling import Sampler
 
@@ -49,10 +49,33 @@ def test_a_seed_is_picked_and_shown(folder, tmp_path, capsys) -> None:
 
 
 def test_a_folder_of_ones_own_gets_the_fields_habits_and_the_starter_what_the_catalogue_says(checkpoint) -> None:
-    own = defaults_of(str(checkpoint.folder), checkpoint.folder)
+    own, _ = habits_of(str(checkpoint.folder), checkpoint.folder)
     assert (own.width, own.height, own.steps, own.guidance, own.sampler) == (64, 64, 30, 7.5, Sampler.DDIM)
     [starter] = [entry for entry in read_entries() if entry.model_id == STARTER]
-    assert asdict(defaults_of(STARTER, checkpoint.folder)) == starter.defaults
+    assert asdict(habits_of(STARTER, checkpoint.folder)[0]) == starter.defaults
+
+
+def test_begins_from_a_picture_and_keeps_what_the_mask_keeps(folder, tmp_path, capsys) -> None:
+    picture = Image.linear_gradient("L").resize((100, 75)).convert("RGB")
+    picture.save(tmp_path / "in.png")
+    mask = Image.new("L", (100, 75), 0)
+    mask.paste(255, (0, 0, 40, 75))
+    mask.save(tmp_path / "mask.png")
+    said = {"model": str(folder), "image": tmp_path / "in.png", "mask": tmp_path / "mask.png", "steps": 4}
+    generate("a red cat", **said, out=tmp_path / "out.png", strength=0.5, mask_blur=0.0)
+    with Image.open(tmp_path / "out.png") as drawn:
+        assert drawn.size == (96, 72)
+        assert "Denoising strength: 0.5" in drawn.info["parameters"]
+        shown = ImageOps.fit(picture, (96, 72), Image.Resampling.LANCZOS)
+        assert drawn.crop((48, 0, 96, 72)).tobytes() == shown.crop((48, 0, 96, 72)).tobytes()
+        assert drawn.crop((0, 0, 32, 72)).tobytes() != shown.crop((0, 0, 32, 72)).tobytes()
+
+
+@pytest.mark.parametrize(("name", "asked", "format"), [("a.webp", {}, "WEBP"), ("b.jpg", {"format": "jpeg"}, "JPEG")])
+def test_a_file_is_what_its_name_says(folder, tmp_path, name: str, asked, format: str) -> None:
+    generate("a", model=str(folder), out=tmp_path / name, size="64x64", steps=1, **asked)
+    with Image.open(tmp_path / name) as drawn:
+        assert drawn.format == format
 
 
 @pytest.mark.parametrize(
@@ -64,6 +87,11 @@ def test_a_folder_of_ones_own_gets_the_fields_habits_and_the_starter_what_the_ca
         ({"samples": 0}, "samples must be"),
         ({"model": "/no/such/folder"}, "is no file"),
         ({"out": Path("/no/such/folder/out.png")}, "There is no folder"),
+        ({"out": Path("out.txt")}, "no name of a PNG, JPEG or WebP file"),
+        ({"out": Path("out.png"), "format": "webp"}, "the name of a png file"),
+        ({"image": Path("/no/such/picture.png")}, "cannot be read"),
+        ({"mask": Path(__file__)}, "no picture that can be read"),
+        ({"strength": 1.5}, "strength must be between 0 and 1"),
     ],
 )
 def test_what_cannot_be_is_refused_with_a_sentence_and_no_file(folder, tmp_path, asked, said: str) -> None:
