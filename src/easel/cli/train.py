@@ -1,9 +1,11 @@
 """easel train: the starter model from nothing, one command per stage."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
+
+from easel.domain.sampling import Sampler, Spacing
 
 app = App(name="train", help="Train the starter model: one command per stage, in the order of runs/*.sh.")
 
@@ -49,14 +51,17 @@ def autoencoder(
     processes: Processes = 1,
     decoder_only: Annotated[bool, Parameter(help="Go on with the decoder alone; cached latents stay valid.")] = False,
     noise: Annotated[float, Parameter(help="With decoder-only: how much noise the latents get.")] = 0.05,
+    grow_to: Annotated[
+        int | None, Parameter(help="Grow it to pictures of this side, a double of its own, and go on with the decoder.")
+    ] = None,
     rate: float = 2e-3,
 ) -> None:
-    """Train the autoencoder, or go on with its decoder."""
+    """Train the autoencoder, go on with its decoder, or grow it to larger pictures with the same latents."""
     from easel.train import autoencoder as stage
 
     stage.train(
         run / "autoencoder", minutes, resolution=resolution, batch=batch, rate=rate, processes=processes,
-        decoder_only=decoder_only, noise=noise if decoder_only else 0.0,
+        decoder_only=decoder_only, grow_to=grow_to, noise=noise if decoder_only or grow_to else 0.0,
     )  # fmt: skip
 
 
@@ -85,10 +90,15 @@ def denoiser(
     batch: Annotated[int, Parameter(help="Over all processes.")] = 32,
     rate: float = 1.3e-3,
     warmup: int = 100,
+    decay_from: Annotated[float, Parameter(help="Share of the run after which the rate falls in a line.")] = 0.6,
+    average: Annotated[float, Parameter(help="Decay of the averaged weights, a step.")] = 0.998,
     middle: Annotated[float, Parameter(help="Share of the noise levels bent to the middle.")] = 0.5,
+    mix: Annotated[
+        dict[str, float] | None,
+        Parameter(help="Shares of the world's categories, as --mix.single 0.4; what is not named is not drawn."),
+    ] = None,
     channels: tuple[int, ...] = (48, 96, 128),
     layers: int = 1,
-    resolution: int = 128,
     seed: int = 1,
     device: str = "cpu",
     processes: Processes = 1,
@@ -100,8 +110,8 @@ def denoiser(
 
     recipe = stage.Recipe(
         minutes=minutes, steps=steps, batch=batch, processes=processes, rate=rate, warmup=warmup, middle=middle,
-        seed=seed,
-        channels=tuple(channels), layers=layers, resolution=resolution, device=device,
+        decay_from=decay_from, average=average, mix=mix, seed=seed,
+        channels=tuple(channels), layers=layers, device=device,
     )  # fmt: skip
     before = start_from / "denoiser" if start_from else None
     stage.train(run / "denoiser", run / "cache", recipe, resume=resume, start_from=before)
@@ -121,8 +131,18 @@ def evaluate(
     model: Annotated[Path, Parameter(help="A diffusers folder.")],
     *,
     count: Annotated[int, Parameter(help="Prompts per category.")] = 40,
+    prompts: Annotated[Literal["first", "second"], Parameter(help="Which of the two sets of prompts.")] = "first",
     steps: int = 25,
     guidance: float = 4.0,
+    sampler: Annotated[
+        Sampler | None, Parameter(name_transform=str.lower, help="Draw with Easel's engine instead of diffusers.")
+    ] = None,
+    spacing: Spacing = Spacing.MODEL,
+    adapter: Annotated[Path | None, Parameter(help="A LoRA's file to draw with, through diffusers.")] = None,
+    style: Annotated[str | None, Parameter(help="Also tell how far the pictures are from this style.")] = None,
+    run: Annotated[
+        Path | None, Parameter(help="Also note the score in this run's log, for `easel train plot`.")
+    ] = None,
     out: Annotated[Path | None, Parameter(help="Where to write the report as JSON.")] = None,
     samples: Annotated[Path | None, Parameter(help="Also write a grid of samples to this PNG.")] = None,
 ) -> None:
@@ -130,29 +150,66 @@ def evaluate(
     import torch
 
     from easel.train import evaluate as judging
-    from easel.train import plots
-    from easel.train.checkpoint import write_json
+    from easel.train import lora, plots
+    from easel.train.checkpoint import append_log, load, write_json
 
     torch.set_num_threads(1)
-    draw = judging.from_pipeline(model, steps=steps, guidance=guidance)
+    if sampler is None:
+        draw = judging.from_pipeline(model, steps=steps, guidance=guidance, adapter=adapter)
+    else:
+        draw = judging.from_engine(model, steps=steps, guidance=guidance, sampler=sampler, spacing=spacing)
     if samples is not None:
         plots.samples(draw, samples)
-    resolution = draw(["a red circle"], [0])[0].shape[0]
-    report = judging.evaluate(draw, count) | {
-        "ceiling": judging.ceiling(count, resolution),
+    first = draw(list(plots.PROMPTS[:10]), list(range(10)))
+    report = judging.evaluate(draw, count, chosen=judging.SETS[prompts]) | {
+        "ceiling": judging.ceiling(count, first[0].shape[0], judging.SETS[prompts]),
         "steps": steps,
         "guidance": guidance,
+        "sampler": str(sampler or Sampler.DDIM),
     }
+    if style is not None:
+        report["style_distance"] = lora.distance(first, style, judging.latent_pixels(model))
+        print(f"{style}: {report['style_distance']:.2f} levels of 255 away")
     if out is not None:
         write_json(out, report)
+    if run is not None:
+        seen = load(run / "denoiser" / "checkpoint.pt")["loop"]["samples"]
+        append_log(run / "denoiser" / "scores.jsonl", {"samples": seen, "prompts": prompts, **report["scores"]})
     for name, score in report["scores"].items():
         print(f"{name:20} {score:.3f}   (true drawings {report['ceiling'][name]:.3f})")
     print("each fact alone: " + ", ".join(f"{fact} {share:.3f}" for fact, share in report["facts"].items()))
 
 
 @app.command
+def lora(
+    model: Annotated[Path, Parameter(help="The exported folder to adapt.")],
+    out: Out,
+    *,
+    style: Annotated[str, Parameter(help="What the drawings are restyled to.")] = "pixelated",
+    minutes: float = 5,
+    steps: Annotated[int, Parameter(help="Stop after so many steps; -1 goes by the minutes.")] = -1,
+    rank: int = 8,
+    rate: float = 3e-3,
+    batch: int = 16,
+    pictures: Annotated[int, Parameter(help="Restyled drawings to learn from.")] = 400,
+    seed: int = 1,
+) -> None:
+    """Teach an exported model a style of drawing, and write it as a LoRA beside."""
+    import torch
+
+    from easel.train import lora as stage
+
+    torch.set_num_threads(1)
+    recipe = stage.Recipe(
+        style=style, minutes=minutes, steps=steps, rank=rank, rate=rate, batch=batch, pictures=pictures, seed=seed
+    )
+    file = stage.train(out, model, recipe)
+    print(f"Wrote {file}: {file.stat().st_size / 1e6:.2f} MB.")
+
+
+@app.command
 def plot(run: Run, *, out: Out = Path(".runs/loss.png")) -> None:
-    """Plot the denoiser's loss."""
+    """Plot the denoiser's loss, and its scores where `easel train evaluate --run` noted them."""
     from easel.train import plots
 
     plots.loss(run / "denoiser", out)

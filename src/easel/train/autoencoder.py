@@ -1,4 +1,4 @@
-"""The autoencoder: diffusers' AutoencoderKL, eight times smaller sides, started as (almost) the identity.
+"""The autoencoder: diffusers' AutoencoderKL, eight times smaller sides, started as (almost) the identity, then grown.
 
 From random weights an autoencoder this small sits for a long time on a grey plateau. So it starts as what it should
 become: the encoder as box down-sampling of RGB beside Haar-like details of each 8x8 block, the decoder as
@@ -17,20 +17,23 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderKL
 
+from easel.domain.errors import InvalidRequest
 from easel.train import world
-from easel.train.checkpoint import append_log, read_json, write_json
+from easel.train.checkpoint import append_log, finished, read_json, write_json
 from easel.train.parallel import average_gradients, launch, mean, share
+from easel.train.styles import pixelated
 
 CHANNELS = 8
 GROUPS = 4
 ANCHOR = 6.0  # the constant +-K that keeps a GroupNorm from changing its group
 LIFT = 6.0  # where SiLU is a straight line: silu(x + 6) is x + 6 within 2 %
+STYLED = 0.1  # share of the pictures that are pixelated, so that an adapter's style can be shown
 DETAIL = 2.0  # details are small: lift them towards the size of the colours
 
 
-def build(channels: int = CHANNELS) -> AutoencoderKL:
+def build(channels: int = CHANNELS, resolution: int = 128) -> AutoencoderKL:
     network = AutoencoderKL(
-        in_channels=3, out_channels=3, latent_channels=channels, sample_size=128,
+        in_channels=3, out_channels=3, latent_channels=channels, sample_size=resolution,
         block_out_channels=(16, 16, 32, 64), layers_per_block=1, norm_num_groups=GROUPS, mid_block_add_attention=False,
         down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
         use_quant_conv=True, use_post_quant_conv=True, scaling_factor=1.0,
@@ -156,6 +159,72 @@ def _eye_softly(conv: torch.nn.Module) -> None:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Growing: twice the side, the same latents
+
+
+@torch.no_grad()
+def grow(small: AutoencoderKL) -> AutoencoderKL:
+    """One more level at the outside: pictures of twice the side from latents that mean what they meant.
+
+    The decoder starts as the old one and nearest-neighbour enlargement, exactly. The encoder's new level starts as box
+    down-sampling of RGB, and `imitate` then teaches it the first convolution of the old one, which it stands in for.
+    """
+    config = dict(small.config)
+    levels = len(config["block_out_channels"]) + 1
+    config["block_out_channels"] = (config["block_out_channels"][0], *config["block_out_channels"])
+    config["down_block_types"], config["up_block_types"] = (
+        ("DownEncoderBlock2D",) * levels,
+        ("UpDecoderBlock2D",) * levels,
+    )
+    config["sample_size"] *= 2
+    large = AutoencoderKL.from_config(config)
+    _quiet_residuals(large)
+    _eye(large.encoder.conv_in)
+    down = large.encoder.down_blocks[0].downsamplers[0].conv
+    down.weight.mul_(0.05)
+    down.bias.copy_(small.encoder.conv_in.bias)
+    down.weight[:, :3] = 0.0
+    down.weight[:, :3, :2, :2] = 0.25 * small.encoder.conv_in.weight.sum((2, 3))[:, :, None, None]
+    _eye(large.decoder.up_blocks[levels - 2].upsamplers[0].conv)
+    for block in large.decoder.up_blocks[levels - 1].resnets:
+        block.conv2.weight.zero_()
+    kept = large.state_dict()
+    for name, value in small.state_dict().items():
+        if name.startswith("encoder.conv_in"):
+            continue
+        if name.startswith("encoder.down_blocks."):
+            _, _, number, rest = name.split(".", 3)
+            name = f"encoder.down_blocks.{int(number) + 1}.{rest}"
+        kept[name] = value
+    large.load_state_dict(kept)
+    return large
+
+
+def imitate(large: AutoencoderKL, small: AutoencoderKL, *, steps: int, rate: float = 2e-3) -> float:
+    """Teach the new level of `large`'s encoder to give the latents that `small` gives of the picture at half the side.
+
+    Latents that are cached from half-sized drawings then stay valid. Returns the deviation that is left, as a share of
+    the latents' own.
+    """
+    new = [*large.encoder.conv_in.parameters(), *large.encoder.down_blocks[0].parameters()]
+    optimizer = torch.optim.AdamW(new, lr=rate, betas=(0.9, 0.99), weight_decay=0.0, fused=True)
+    rng, left = random.Random(17), 1.0
+    resolution = large.config.sample_size
+    for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = rate * min(1.0, (step + 1) / 30) * max(0.02, 1 - step / steps)
+        true = crops(pictures([rng.randrange(1_000_000) for _ in range(8)], resolution), 64, rng, 16)
+        with torch.no_grad():
+            wanted = small.encode(torch.nn.functional.avg_pool2d(true, 2)).latent_dist.mode()
+        error = (large.encode(true).latent_dist.mode() - wanted).square().mean()
+        torch.autograd.backward(error, inputs=new)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        left = 0.98 * left + 0.02 * float((error.detach() / wanted.square().mean()).sqrt())
+    return left
+
+
+# ---------------------------------------------------------------------------------------------------------------------
 # Training
 
 
@@ -165,12 +234,15 @@ def pictures(seeds: list[int], resolution: int) -> torch.Tensor:
     return torch.stack(batch).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def crops(batch: torch.Tensor, size: int, rng: random.Random) -> torch.Tensor:
-    """Square crops on the latent grid, away from empty background where possible (three tries for an edge)."""
+def crops(batch: torch.Tensor, size: int, rng: random.Random, grid: int = 8) -> torch.Tensor:
+    """Square crops on the latent grid of `grid` pixels, away from empty background where possible.
+
+    Three tries for an edge.
+    """
     out = []
     for image in batch:
         for _ in range(3):
-            y, x = (8 * rng.randint(0, (image.shape[-1] - size) // 8) for _ in range(2))
+            y, x = (grid * rng.randint(0, (image.shape[-1] - size) // grid) for _ in range(2))
             crop = image[:, y : y + size, x : x + size]
             if crop.amax((1, 2)).sub(crop.amin((1, 2))).max() > 0.15:
                 break
@@ -193,22 +265,48 @@ def psnr(network: AutoencoderKL, resolution: int, count: int = 48) -> float:
     return float((10 * torch.log10(4 / (made - true).square().mean((1, 2, 3)))).mean())
 
 
-def train(out: Path, minutes: float, *, resolution: int = 128, crop: int = 64, batch: int = 16, rate: float = 2e-3,
-          processes: int = 1, decoder_only: bool = False, noise: float = 0.0) -> None:  # fmt: skip
-    """Train for so many minutes and write the folder `out`.
+def train(out: Path, minutes: float, *, resolution: int = 128, crop: int | None = None, batch: int = 16,
+          rate: float = 2e-3, processes: int = 1, decoder_only: bool = False, grow_to: int | None = None,
+          noise: float = 0.0, imitation: int = 600) -> None:  # fmt: skip
+    """Train for so many minutes and write the folder `out`. Crops have half the pictures' side where none is given.
 
     `decoder_only` goes on from `out` with the encoder frozen (latents that are already cached stay valid), and `noise`
-    blurs the latents a little, because the denoiser's latents will never be quite those of a drawing.
+    blurs the latents a little, because the denoiser's latents will never be quite those of a drawing. `grow_to` does
+    the same after it has grown the autoencoder to pictures of that side, with so many steps of `imitation`; one that
+    is as large already is not grown.
     """
-    launch(_train, processes, out, minutes, resolution, crop, batch, rate, decoder_only, noise)
+    if grow_to is not None:
+        _grow_to(finished(out, "autoencoder"), grow_to, imitation)
+        resolution, decoder_only = grow_to, True
+    elif decoder_only:
+        finished(out, "autoencoder")
+    launch(_train, processes, out, minutes, resolution, crop or resolution // 2, batch, rate, decoder_only, noise)
+
+
+def _grow_to(out: Path, resolution: int, imitation: int) -> None:
+    while (network := AutoencoderKL.from_pretrained(out)).config.sample_size < resolution:
+        large = grow(network)
+        left = imitate(large, network, steps=imitation)
+        large.save_pretrained(out)
+        history = read_json(out / "training.json")["stages"]
+        history.append({"grown_to": large.config.sample_size, "deviation": left})
+        write_json(out / "training.json", {"stages": history})
+        print(f"autoencoder: grown to {large.config.sample_size} pixels, latents {left:.1%} off the old ones")
+    if network.config.sample_size != resolution:
+        raise InvalidRequest(
+            "grow_to",
+            f"This autoencoder is for pictures of {network.config.sample_size} pixels now and grows by doubling: "
+            f"it does not come to {resolution}.",
+        )
 
 
 def _train(rank: int, processes: int, out: Path, minutes: float, resolution: int, crop: int, batch: int, rate: float,
            decoder_only: bool, noise: float) -> None:  # fmt: skip
     torch.manual_seed(7 + rank)
-    network = AutoencoderKL.from_pretrained(out) if decoder_only else build()
+    network = AutoencoderKL.from_pretrained(out) if decoder_only else build(resolution=resolution)
     history = read_json(out / "training.json")["stages"] if decoder_only else []
     scaling = network.config.scaling_factor
+    grid = factor(network)
     parameters = [*network.post_quant_conv.parameters(), *network.decoder.parameters()]
     if not decoder_only:
         parameters += [*network.encoder.parameters(), *network.quant_conv.parameters()]
@@ -221,7 +319,10 @@ def _train(rank: int, processes: int, out: Path, minutes: float, resolution: int
             break
         for group in optimizer.param_groups:  # warm up for fifty steps, then fall in a straight line
             group["lr"] = rate * min(1.0, (step + 1) / 50) * max(0.02, 1 - done)
-        true = crops(pictures([rng.randrange(1_000_000) for _ in range(batch)], resolution), crop, rng)
+        true = crops(pictures([rng.randrange(1_000_000) for _ in range(batch)], resolution), crop, rng, grid)
+        for i in range(batch):
+            if rng.random() < STYLED:
+                true[i] = pixelated(true[i], grid)
         with torch.set_grad_enabled(not decoder_only):
             posterior = network.encode(true).latent_dist
         if decoder_only:
@@ -251,6 +352,11 @@ def _train(rank: int, processes: int, out: Path, minutes: float, resolution: int
         network.save_pretrained(out)
         write_json(out / "training.json", {"stages": history})
         print(f"autoencoder: {step} steps, PSNR {before:.2f} -> {after:.2f} dB on held-out drawings, saved in {out}")
+
+
+def factor(network: AutoencoderKL) -> int:
+    """Pixels a latent: 8 as built, and twice that for every time it has grown."""
+    return 2 ** (len(network.config.block_out_channels) - 1)
 
 
 def latents_per(posterior: object) -> int:

@@ -85,6 +85,16 @@ HELD_OUT_VERTICAL: Final = (
     "{B} lying below {A}",
 )  # fmt: skip
 HELD_OUT_FRAMES: Final = ("show me {}", "a nice picture with {}", "i would like {}", "an image showing {}", "{} please")
+# A second judge, who speaks differently from both.
+SECOND_HORIZONTAL: Final = (
+    "to the left of {B} there is {A}", "{A} at the left side of {B}", "{B} and to its left {A}",
+    "left {A}, right {B}", "{A} on the left hand, {B} on the right hand",
+)  # fmt: skip
+SECOND_VERTICAL: Final = (
+    "over {B} there is {A}", "{A} high above {B}", "{B} and above it {A}", "{B} directly below {A}",
+    "{A} up at the top, {B} down at the bottom",
+)  # fmt: skip
+SECOND_FRAMES: Final = ("can you draw {}", "make {}", "{}, thanks", "a small poster of {}", "we need {}")
 
 BEHIND: Final = (
     "{} on a {C} background", "{} on a {C} background", "{} on a {C} background", "{} against a {C} background",
@@ -140,13 +150,29 @@ SIZES: Final = ("small", "medium", "large")
 
 
 @dataclass(frozen=True)
+class Phrasing:
+    """How a speaker frames a scene and says where things are."""
+
+    frames: tuple[str, ...]
+    often: float  # share of the captions that are framed
+    horizontal: tuple[str, ...]
+    vertical: tuple[str, ...]
+    chatters: bool  # whether words that mean nothing are added
+
+
+TRAINING: Final = Phrasing(FRAMES, 0.35, HORIZONTAL, VERTICAL, chatters=True)
+HELD_OUT: Final = Phrasing(HELD_OUT_FRAMES, 0.5, HELD_OUT_HORIZONTAL, HELD_OUT_VERTICAL, chatters=False)
+SECOND: Final = Phrasing(SECOND_FRAMES, 0.5, SECOND_HORIZONTAL, SECOND_VERTICAL, chatters=False)
+
+
+@dataclass(frozen=True)
 class Caption:
     text: str
     attributes: tuple[int, ...]  # in the order of ATTRIBUTES
 
 
-def caption(scene: Scene, rng: random.Random, *, held_out: bool = False) -> Caption:
-    """One caption of the scene. `held_out=True` frames and relates things in words that training never used."""
+def caption(scene: Scene, rng: random.Random, phrasing: Phrasing = TRAINING) -> Caption:
+    """One caption of the scene. Every phrasing but TRAINING frames and relates things in words that it never used."""
     values = dict.fromkeys(ATTRIBUTES, 0)
     if scene.kind in LANDSCAPES:
         values["kind"] = 2 + LANDSCAPES.index(scene.kind)
@@ -157,17 +183,15 @@ def caption(scene: Scene, rng: random.Random, *, held_out: bool = False) -> Capt
     else:
         if scene.kind == "pair":
             values["kind"] = 1
-            said = _pair(scene, rng, values, held_out)
+            said = _pair(scene, rng, values, phrasing)
         else:
             said = _objects(scene.things, rng)
             _note(values, "a", scene.things[0])
         values["count"] = len(scene.things)
         said = _behind(scene, said, rng, values)
-    if held_out:
-        said = rng.choice(HELD_OUT_FRAMES).format(said) if rng.random() < 0.5 else said
-    elif rng.random() < 0.35:
-        said = rng.choice(FRAMES).format(said)
-    if not held_out and rng.random() < 0.08:
+    if rng.random() < phrasing.often:
+        said = rng.choice(phrasing.frames).format(said)
+    if phrasing.chatters and rng.random() < 0.08:
         said = f"{said}, {rng.choice(JUNK)}" if rng.random() < 0.7 else f"{rng.choice(JUNK)} {said}"
     if rng.random() < 0.12:
         said += rng.choice((".", "!", " ."))
@@ -243,7 +267,7 @@ def _objects(things: tuple[Thing, ...], rng: random.Random) -> str:
     )
 
 
-def _pair(scene: Scene, rng: random.Random, values: dict[str, int], held_out: bool) -> str:
+def _pair(scene: Scene, rng: random.Random, values: dict[str, int], phrasing: Phrasing) -> str:
     first, second = scene.things
     if rng.random() < 0.25:  # say nothing about where they are
         if rng.random() < 0.5:
@@ -251,10 +275,10 @@ def _pair(scene: Scene, rng: random.Random, values: dict[str, int], held_out: bo
         template = rng.choice(UNRELATED)
     elif scene.axis == "horizontal":
         values["axis"] = 1
-        template = rng.choice(HELD_OUT_HORIZONTAL if held_out else HORIZONTAL)
+        template = rng.choice(phrasing.horizontal)
     else:
         values["axis"] = 2
-        template = rng.choice(HELD_OUT_VERTICAL if held_out else VERTICAL)
+        template = rng.choice(phrasing.vertical)
     _note(values, "a", first)
     _note(values, "b", second)
     return template.replace("{A}", _object(first, rng)).replace("{B}", _object(second, rng))
@@ -289,3 +313,21 @@ def words() -> list[str]:
             if word.isalpha():
                 found[word] = None
     return list(found)
+
+
+# Words that change no picture and that nobody has to be told about.
+HARMLESS: Final = (
+    "a an and as at be by can could do for from give has have he her his i in is it its let like make me my need no "
+    "not now of on or our please shows showing she some something thank thanks that the their them there these this "
+    "those to up us want we which will with would you your picture image drawing photo illustration color colour very"
+)
+
+
+def vocabulary() -> dict[str, object]:
+    """What a checkpoint of this world says of itself: what it knows, and every word that it can be asked in."""
+    shapes = ", ".join(NOUNS[shape][0][1] for shape in SHAPES)
+    return {
+        "knows": f"{shapes} in {', '.join(COLOURS)}, one to four of them or two different ones, on a plain background; "
+        "and a house, mountains, a sailboat, a tree and a night sky",
+        "words": sorted({*words(), *HARMLESS.split(), *(str(number) for number in NUMBERS)}),
+    }

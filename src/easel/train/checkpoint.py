@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from easel.domain.errors import InvalidRequest
+
 
 def write_json(path: Path, value: object) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -15,6 +17,13 @@ def write_json(path: Path, value: object) -> None:
 
 def read_json(path: Path) -> Any:
     return json.loads(path.read_text())
+
+
+def finished(folder: Path, stage: str) -> Path:
+    """`folder`, which the stage of this name writes. Raises InvalidRequest where it has not been run yet."""
+    if not (folder / "config.json").exists():
+        raise InvalidRequest("run", f"There is nothing in {folder}: run `easel train {stage}` first.")
+    return folder
 
 
 def append_log(path: Path, event: dict[str, object]) -> None:
@@ -38,7 +47,7 @@ def save(path: Path, state: dict[str, Any]) -> None:
 def load(path: Path) -> dict[str, Any]:
     """Tensors and plain containers only; anything else in the file is refused by torch."""
     if not path.exists():
-        raise FileNotFoundError(
-            f"There is no checkpoint at {path}: start the run without --resume, or name its folder."
+        raise InvalidRequest(
+            "run", f"There is no checkpoint at {path}: start the run without --resume, or name its folder."
         )
     return torch.load(path, map_location="cpu", weights_only=True)  # type: ignore[no-any-return]

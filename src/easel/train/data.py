@@ -13,11 +13,12 @@ import torch
 from diffusers import AutoencoderKL
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from easel.domain.errors import InvalidRequest
 from easel.train import text_encoder, world
 from easel.train import tokenizer as tokens
 from easel.train.autoencoder import pictures
 from easel.train.captions import caption
-from easel.train.checkpoint import write_json
+from easel.train.checkpoint import finished, write_json
 from easel.train.parallel import launch
 
 SHARD = 1000
@@ -36,6 +37,8 @@ def make(
     first: int = 0,
 ) -> None:
     """Write the shards that are still missing. Shard i holds the scenes of seeds i*1000 to i*1000+999."""
+    finished(autoencoder, "autoencoder")
+    finished(encoder, "text-encoder")
     launch(_make, processes, out, autoencoder, encoder, shards, resolution, first)
 
 
@@ -86,15 +89,18 @@ class Cache:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        if not (folder / "empty.npy").exists():
+            raise _no_pictures(folder)
         self.empty = torch.from_numpy(np.load(folder / "empty.npy")).float()
         self.latents: list[np.ndarray] = []
         self.states: list[np.ndarray] = []
         self.categories: list[np.ndarray] = []  # for each category, the numbers of its pictures
 
-    def shape(self) -> tuple[int, int]:
-        """Latent channels and text width."""
+    def shape(self) -> dict[str, int]:
+        """What a network for these latents and texts has to be built for."""
         self.grow(1)
-        return self.latents[0].shape[1], self.empty.shape[1]
+        _, channels, side, _ = self.latents[0].shape
+        return {"latent_channels": channels, "side": side, "text_width": self.empty.shape[1]}
 
     def grow(self, limit: int | None = None) -> int:
         """Take in the shards found, at most `limit` (the number that a resumed run had). Returns how many there are."""
@@ -106,7 +112,7 @@ class Cache:
             kinds = np.concatenate([np.load(str(path).replace("latents", "categories")) for path in names])
             self.categories = [np.nonzero(kinds == i)[0] for i in range(len(CATEGORIES))]
         else:
-            raise FileNotFoundError(f"There are no pictures in {self.folder}: run `easel train cache` first.")
+            raise _no_pictures(self.folder)
         return len(self.latents)
 
     def batch(self, rows: int, dropout: float, rng: np.random.Generator, mix: world.Mix | None = None) -> Batch:
@@ -115,7 +121,7 @@ class Cache:
         `mix` draws the categories in other shares than the world did.
         """
         latents, states = [], []
-        shares = np.array([(mix or world.DEFAULT_MIX)[name] for name in CATEGORIES])
+        shares = np.array([(mix or world.DEFAULT_MIX).get(name, 0.0) for name in CATEGORIES])
         for category in rng.choice(len(CATEGORIES), rows, p=shares / shares.sum()):
             shard, row = divmod(int(rng.choice(self.categories[category])), SHARD)
             latents.append(torch.from_numpy(np.array(self.latents[shard][row])))
@@ -123,3 +129,16 @@ class Cache:
             dropped = rng.random() < dropout
             states.append(self.empty if dropped else torch.from_numpy(np.array(self.states[shard][row, which])).float())
         return Batch(torch.stack(latents).float(), torch.stack(states))
+
+
+def check_mix(mix: world.Mix) -> None:
+    """Raises InvalidRequest for categories that the world does not have, and shares that cannot be drawn from."""
+    strangers = ", ".join(name for name in mix if name not in CATEGORIES)
+    if strangers:
+        raise InvalidRequest("mix", f"The world has no category {strangers}: it has {', '.join(CATEGORIES)}.")
+    if min(mix.values()) < 0 or sum(mix.values()) <= 0:
+        raise InvalidRequest("mix", "The shares of a mix must be 0 or more, and one of them more than 0.")
+
+
+def _no_pictures(folder: Path) -> InvalidRequest:
+    return InvalidRequest("run", f"There are no pictures in {folder}: run `easel train cache` first.")

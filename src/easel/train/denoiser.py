@@ -5,7 +5,7 @@ be killed at any time and resumed, and then it goes on to the same losses.
 """
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ import torch
 from diffusers import UNet2DConditionModel
 from tqdm import tqdm
 
+from easel.domain.errors import InvalidRequest
 from easel.train import checkpoint, parallel, schedule
-from easel.train.data import Cache
+from easel.train.data import Cache, check_mix
 from easel.train.ema import Average
 
 
@@ -39,11 +40,16 @@ class Recipe:
     save_minutes: float = 4.0
     channels: tuple[int, ...] = (48, 96, 128)
     layers: int = 1
-    resolution: int = 128
     device: str = "cpu"
 
 
-def build(recipe: Recipe, latent_channels: int, text_width: int) -> UNet2DConditionModel:
+def recipe_of(state: dict[str, Any]) -> Recipe:
+    """The recipe that a checkpoint was saved under, by an older version too: what it no longer asks for is left out."""
+    known = {field.name for field in fields(Recipe)}
+    return Recipe(**{name: value for name, value in state["recipe"].items() if name in known})
+
+
+def build(recipe: Recipe, *, latent_channels: int, text_width: int, side: int = 16) -> UNet2DConditionModel:
     """Attention on the inner levels only. Two things help a small network to heed a caption at once:
 
     the caption is also pooled into the time embedding (`addition_embed_type="text"`), and that embedding scales as well
@@ -51,7 +57,7 @@ def build(recipe: Recipe, latent_channels: int, text_width: int) -> UNet2DCondit
     """
     inner = len(recipe.channels) - 1
     network = UNet2DConditionModel(
-        sample_size=recipe.resolution // 8, in_channels=latent_channels, out_channels=latent_channels,
+        sample_size=side, in_channels=latent_channels, out_channels=latent_channels,
         block_out_channels=recipe.channels, layers_per_block=recipe.layers,
         down_block_types=("DownBlock2D",) + ("CrossAttnDownBlock2D",) * inner,
         up_block_types=("CrossAttnUpBlock2D",) * inner + ("UpBlock2D",),
@@ -71,7 +77,29 @@ def build(recipe: Recipe, latent_channels: int, text_width: int) -> UNet2DCondit
 def train(out: Path, cache: Path, recipe: Recipe, *, resume: bool = False, start_from: Path | None = None) -> None:
     """Train in the folder `out`. `start_from` is another run's folder whose averaged weights this one begins with
     (the second stage of resolution begins where the first one ended)."""
+    _check(out, cache, recipe, resume, start_from)
     parallel.launch(_train, recipe.processes, out, cache, recipe, resume, start_from)
+
+
+def _check(out: Path, cache: Path, recipe: Recipe, resume: bool, start_from: Path | None) -> None:
+    """Refuse with a sentence, before there are processes whose errors would come as tracebacks."""
+    if recipe.batch % recipe.processes:
+        raise InvalidRequest(
+            "batch",
+            f"A batch of {recipe.batch} cannot be split evenly over {recipe.processes} processes: "
+            f"make it a multiple of {recipe.processes}.",
+        )
+    if recipe.mix:
+        check_mix(recipe.mix)
+    Cache(cache).grow(1)
+    for run in [out] * resume + [start_from] * (start_from is not None):
+        before = recipe_of(checkpoint.load(run / "checkpoint.pt"))
+        if (before.channels, before.layers) != (tuple(recipe.channels), recipe.layers):
+            raise InvalidRequest(
+                "channels",
+                f"The checkpoint in {run} has channels {before.channels} and {before.layers} layers a block: "
+                "go on with the same, or start another run.",
+            )
 
 
 def learning_rate(recipe: Recipe, step: int, done: float) -> float:
@@ -85,14 +113,12 @@ def _train(
 ) -> None:
     device = torch.device(recipe.device)
     rows = recipe.batch // processes
-    if rows * processes != recipe.batch:
-        raise ValueError(f"A batch of {recipe.batch} cannot be split evenly over {processes} processes.")
 
     # Data and network
     cache = Cache(cache_folder)
     torch.manual_seed(recipe.seed)
-    latent_channels, text_width = cache.shape()
-    network = build(recipe, latent_channels, text_width).to(device)
+    shape = cache.shape()
+    network = build(recipe, **shape).to(device)
     if start_from is not None:
         network.load_state_dict(checkpoint.load(start_from / "checkpoint.pt")["average"])
     parameters = [p for p in network.parameters() if p.requires_grad]
@@ -143,7 +169,7 @@ def _train(
                 loop["shards"] = int(parallel.share(cache.grow(), processes))
                 cache.grow(loop["shards"])
             if rank == 0:
-                _save(out, network, average, optimizer, recipe, loop, latent_channels, text_width)
+                _save(out, network, average, optimizer, recipe, loop, shape)
         if over:
             break
 
@@ -191,17 +217,16 @@ def _train(
 
 
 def _save(out: Path, network: UNet2DConditionModel, average: Average, optimizer: torch.optim.Optimizer, recipe: Recipe,
-          loop: dict[str, Any], latent_channels: int, text_width: int) -> None:  # fmt: skip
+          loop: dict[str, Any], shape: dict[str, int]) -> None:  # fmt: skip
     checkpoint.save(out / "checkpoint.pt", {
         "network": network.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict(),
-        "recipe": asdict(recipe), "loop": dict(loop),
-        "shape": {"latent_channels": latent_channels, "text_width": text_width},
+        "recipe": asdict(recipe), "loop": dict(loop), "shape": shape,
     })  # fmt: skip
 
 
 def load_average(run: Path) -> tuple[UNet2DConditionModel, dict[str, Any]]:
     """The averaged network of a run, and its whole checkpoint."""
     state = checkpoint.load(run / "checkpoint.pt")
-    network = build(Recipe(**state["recipe"]), **state["shape"])
+    network = build(recipe_of(state), **state["shape"])
     network.load_state_dict(state["average"])
     return network, state

@@ -3,23 +3,25 @@
 The categories are GenEval's (Ghosh et al. 2023, arXiv:2310.11513) and background. In each of them a picture is right
 only if every object is there in its shape and colour, nothing else is there, and relation and background are right.
 Prompts are framed and related in words that training never used; half of the single objects and all of the colour
-attributions hold a combination of shape and colour that was never drawn.
+attributions hold a combination of shape and colour that was never drawn. There are two sets of prompts, with other
+scenes, words and seeds: the second one judges what was chosen by the first.
 """
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from easel.train import detector, world
-from easel.train.captions import ATTRIBUTES, caption
+from easel.domain.sampling import Sampler, Spacing
+from easel.train import captions, detector, world
+from easel.train.captions import ATTRIBUTES, Phrasing, caption
+from easel.train.checkpoint import read_json
 from easel.train.detector import Detection
 from easel.train.world import HELD_OUT, Scene
 
-FIRST_SEED: Final = 5_000_000
 CATEGORIES: Final = (
     "single object",
     "colour",
@@ -33,6 +35,20 @@ MIXES: Final[dict[str, world.Mix]] = {
     "single object": {"single": 1}, "colour": {"single": 1}, "background": {"single": 1}, "counting": {"count": 1},
     "two objects": {"pair": 1}, "position": {"pair": 1}, "colour attribution": {"pair": 1},
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PromptSet:
+    name: str
+    first_seed: int  # of scenes that no training reaches
+    phrasing: Phrasing
+
+
+SETS: Final[Mapping[str, PromptSet]] = {
+    "first": PromptSet("first", 5_000_000, captions.HELD_OUT),
+    "second": PromptSet("second", 9_000_000, captions.SECOND),
+}
+FIRST: Final = SETS["first"]
 Draw = Callable[[list[str], list[int]], list[np.ndarray]]  # prompts and seeds to pictures
 
 
@@ -51,14 +67,14 @@ class Verdict:
     why: str
 
 
-def prompts(category: str, count: int) -> Iterator[Prompt]:
+def prompts(category: str, count: int, chosen: PromptSet = FIRST) -> Iterator[Prompt]:
     """The first `count` prompts of a category: always the same ones."""
-    rng = random.Random(f"prompts for {category}")
-    seed = FIRST_SEED
+    rng = random.Random(f"prompts for {category}" + ("" if chosen is FIRST else f", {chosen.name} set"))
+    seed = chosen.first_seed
     while count:
         seed += 1
         scene = world.scene(seed, mix=MIXES[category], held_out=True)
-        said = caption(scene, rng, held_out=True)
+        said = caption(scene, rng, chosen.phrasing)
         related = said.attributes[list(ATTRIBUTES).index("axis")] > 0
         if _belongs(category, scene, related, said.attributes[list(ATTRIBUTES).index("background")]):
             count -= 1
@@ -118,22 +134,22 @@ def verdict(seen: Detection, scene: Scene, related: bool) -> Verdict:
     return Verdict(True, "")
 
 
-def ceiling(count: int, resolution: int) -> dict[str, float]:
+def ceiling(count: int, resolution: int, chosen: PromptSet = FIRST) -> dict[str, float]:
     """The detector's own accuracy: the same prompts, answered by true drawings."""
     scores = {}
     for category in CATEGORIES:
-        asked = list(prompts(category, count))
+        asked = list(prompts(category, count, chosen))
         scores[category] = sum(judge(world.draw(p.scene, resolution), p.scene, p.related).right for p in asked) / count
     return scores | {"overall": sum(scores.values()) / len(scores)}
 
 
-def evaluate(draw: Draw, count: int, *, batch: int = 10) -> dict[str, Any]:
+def evaluate(draw: Draw, count: int, *, batch: int = 10, chosen: PromptSet = FIRST) -> dict[str, Any]:
     """Scores per category, and what went wrong with each picture that is not right."""
     scores: dict[str, float] = {}
     failures: list[dict[str, str]] = []
     right_facts: dict[str, int] = {}
     for category in CATEGORIES:
-        asked = list(prompts(category, count))
+        asked = list(prompts(category, count, chosen))
         right = 0
         for i in range(0, count, batch):
             some = asked[i : i + batch]
@@ -150,17 +166,23 @@ def evaluate(draw: Draw, count: int, *, batch: int = 10) -> dict[str, Any]:
         "scores": scores | {"overall": sum(scores.values()) / len(scores)},
         "facts": {fact: n / (count * len(CATEGORIES)) for fact, n in right_facts.items()},
         "prompts_each": count,
+        "set": chosen.name,
         "failures": failures,
     }
 
 
-def from_pipeline(folder: Path, *, steps: int = 25, guidance: float = 4.0) -> Draw:
-    """Draw with the exported folder, through diffusers' own pipeline: what is judged is what is shipped."""
+def from_pipeline(folder: Path, *, steps: int = 25, guidance: float = 4.0, adapter: Path | None = None) -> Draw:
+    """Draw with the exported folder, through diffusers' own pipeline: what is judged is what is shipped.
+
+    `adapter` is a LoRA's file, loaded by diffusers too.
+    """
     import torch
     from diffusers import StableDiffusionPipeline
 
     pipeline = StableDiffusionPipeline.from_pretrained(folder, safety_checker=None, dtype=torch.float32)
     pipeline.set_progress_bar_config(disable=True)
+    if adapter is not None:
+        pipeline.load_lora_weights(adapter.parent, weight_name=adapter.name)
 
     def draw(texts: list[str], seeds: list[int]) -> list[np.ndarray]:
         noise = [torch.Generator().manual_seed(seed) for seed in seeds]
@@ -170,3 +192,57 @@ def from_pipeline(folder: Path, *, steps: int = 25, guidance: float = 4.0) -> Dr
         return [(picture * 255).round().astype(np.uint8) for picture in made]
 
     return draw
+
+
+def from_engine(
+    folder: Path, *, steps: int = 25, guidance: float = 4.0, sampler: Sampler = Sampler.DDIM,
+    spacing: Spacing = Spacing.MODEL,
+) -> Draw:  # fmt: skip
+    """Draw with Easel's own engine, whose samplers and spacings diffusers does not all have."""
+    from easel.engine.engine import Engine
+    from easel.engine.events import Failed, Finished
+    from easel.engine.families.folder import family_of
+    from easel.engine.request import Checkpoint, PictureRequest
+    from easel.engine.runner import TorchRunner
+
+    engine = Engine(TorchRunner("cpu", threads=1), max_rows=20, deterministic=False)
+    checkpoint = Checkpoint(name=folder.name, family=family_of(folder), folder=folder)
+    side = native_side(folder)
+
+    def draw(texts: list[str], seeds: list[int]) -> list[np.ndarray]:
+        for number, (text, seed) in enumerate(zip(texts, seeds, strict=True)):
+            engine.add(
+                PictureRequest(
+                    id=str(number),
+                    checkpoint=checkpoint,
+                    prompt=text,
+                    negative_prompt="",
+                    width=side,
+                    height=side,
+                    steps=steps,
+                    guidance=guidance,
+                    seed=seed,
+                    sampler=sampler,
+                    spacing=spacing,
+                )
+            )
+        made: dict[str, np.ndarray] = {}
+        while not engine.is_idle:
+            for event in engine.step():
+                if isinstance(event, Finished):
+                    made[event.id] = event.image
+                elif isinstance(event, Failed):
+                    raise RuntimeError(event.error)
+        return [made[str(number)] for number in range(len(texts))]
+
+    return draw
+
+
+def native_side(folder: Path) -> int:
+    """Pixels along a side of the pictures that a checkpoint was trained on."""
+    return read_json(folder / "unet" / "config.json")["sample_size"] * latent_pixels(folder)
+
+
+def latent_pixels(folder: Path) -> int:
+    """Pixels along a side that one latent of a checkpoint stands for."""
+    return 2 ** (len(read_json(folder / "vae" / "config.json")["block_out_channels"]) - 1)

@@ -9,10 +9,14 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from easel.train import denoiser, schedule
 from easel.train import tokenizer as tokens
+from easel.train.captions import vocabulary
+from easel.train.checkpoint import finished, write_json
 
 
 def export(out: Path, *, run: Path, autoencoder: Path, encoder: Path) -> float:
     """Write the folder in fp16 and return its size in megabytes."""
+    finished(autoencoder, "autoencoder")
+    finished(encoder, "text-encoder")
     network, _ = denoiser.load_average(run)
     pipeline = StableDiffusionPipeline(
         vae=AutoencoderKL.from_pretrained(autoencoder),
@@ -27,6 +31,7 @@ def export(out: Path, *, run: Path, autoencoder: Path, encoder: Path) -> float:
     pipeline.to(torch.float16)
     pipeline.save_pretrained(out, safe_serialization=True)
     tokens.save(pipeline.tokenizer, out / "tokenizer")
+    write_json(out / "words.json", vocabulary())
     for config in out.rglob("*.json"):
         _tidy(config)
     for path in out.rglob("*.safetensors"):

@@ -5,8 +5,10 @@ inside one operation wait for each other, processes only meet once a step. On a 
 this happens.
 """
 
+import multiprocessing
 import os
 import socket
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -31,6 +33,7 @@ def launch(work: Callable[..., None], processes: int, *args: Any) -> None:
 
 
 def _join(rank: int, processes: int, port: int, work: Callable[..., None], args: tuple[Any, ...]) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     dist.init_process_group("gloo", f"tcp://127.0.0.1:{port}", timeout=PATIENCE, world_size=processes, rank=rank)
@@ -38,6 +41,14 @@ def _join(rank: int, processes: int, port: int, work: Callable[..., None], args:
         work(rank, processes, *args)
     finally:
         dist.destroy_process_group()
+
+
+def _end_with_parent() -> None:
+    """Killing the run kills all of it: a process left over would go on to write the same checkpoints."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def average_gradients(parameters: list[torch.nn.Parameter], processes: int) -> None:

@@ -49,7 +49,7 @@ def samples(draw: Draw, path: Path, seeds: int = 2) -> None:
 
 
 def loss(run: Path, path: Path) -> None:
-    """The smoothed loss over the samples seen."""
+    """The smoothed loss over the samples seen, and the scores where there are any."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -62,6 +62,16 @@ def loss(run: Path, path: Path) -> None:
     axes.set_ylabel("v-MSE, smoothed")
     axes.set_yscale("log")
     axes.grid(True, which="both", alpha=0.3)
+    scores = read_log(run / "scores.jsonl")
+    if scores:
+        right = axes.twinx()
+        right.set_ylim(0, 1)
+        right.set_ylabel("score, strictly judged")
+        for prompts, mark in (("first", "o-"), ("second", "s--")):
+            points = [(e["samples"], e["overall"]) for e in scores if e["prompts"] == prompts]
+            if points:
+                right.plot(*zip(*points, strict=True), mark, color="tab:red", label=f"{prompts} set of prompts")
+        right.legend(loc="lower left")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.tight_layout()
     figure.savefig(path, dpi=100)

@@ -16,7 +16,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from easel.train import tokenizer as tokens
 from easel.train import world
-from easel.train.captions import ATTRIBUTES, caption
+from easel.train.captions import ATTRIBUTES, HELD_OUT, TRAINING, caption
 from easel.train.checkpoint import append_log, read_json, write_json
 from easel.train.parallel import average_gradients, launch, share
 
@@ -69,7 +69,7 @@ def examples(rng: random.Random, count: int, *, held_out: bool = False) -> tuple
     first = HELD_OUT_SEED if held_out else 0
     for _ in range(count):
         scene = world.scene(first + rng.randrange(1_000_000), held_out=True)
-        said = caption(scene, rng, held_out=held_out)
+        said = caption(scene, rng, HELD_OUT if held_out else TRAINING)
         texts.append(said.text)
         labels.append(said.attributes)
     return texts, torch.tensor(labels)

@@ -44,9 +44,26 @@ LANDSCAPE_COLOURS: Final[dict[str, tuple[str, ...]]] = {
     "night": (),
 }
 RADII: Final[dict[SizeWord, tuple[float, float]]] = {"small": (24, 34), "medium": (44, 64), "large": (72, 92)}
-# Several objects have to share the canvas, so their unnamed size is smaller.
-COUNT_RADII: Final = {2: (32, 50), 3: (28, 42), 4: (26, 38)}
-PAIR_RADII: Final = (36, 52)
+PAIR_RADII: Final = (40, 52)  # two have to share the canvas, so their unnamed size is smaller
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """Where equal objects stand: (column, row) from the middle of the canvas, in units of `room` pixels."""
+
+    at: tuple[tuple[float, float], ...]
+    room: float
+    radii: tuple[float, float]  # of the objects whose size is not named
+
+
+ARRANGEMENTS: Final[dict[int, tuple[Arrangement, ...]]] = {
+    2: (Arrangement(((-0.5, 0), (0.5, 0)), 122, (38, 50)), Arrangement(((0, -0.5), (0, 0.5)), 122, (38, 50))),
+    3: (
+        Arrangement(((-1, 0), (0, 0), (1, 0)), 82, (27, 33)),
+        Arrangement(((0, -0.5), (-0.5, 0.5), (0.5, 0.5)), 118, (36, 48)),
+    ),
+    4: (Arrangement(((-0.5, -0.5), (0.5, -0.5), (-0.5, 0.5), (0.5, 0.5)), 118, (34, 48)),),
+}
 
 Mix = dict[str, float]
 DEFAULT_MIX: Final[Mix] = {"single": 0.32, "count": 0.26, "pair": 0.34, "landscape": 0.08}
@@ -107,27 +124,29 @@ def _thing(rng: random.Random, shape: str, colour: str, size: SizeWord, x: float
 def single(rng: random.Random, shape: str, colour: str, size: SizeWord, background: str) -> Scene:
     radius = rng.uniform(*RADII[size])
     room = max(0.0, CANVAS / 2 - MARGIN - radius)
-    spread = min(room, 40.0)
+    spread = min(room, 24.0)
     x, y = (CANVAS / 2 + rng.uniform(-spread, spread) for _ in range(2))
     thing = _thing(rng, shape, colour, size, x, y, radius)
     return Scene("objects", (thing,), background, _paint(rng, background))
 
 
 def several(rng: random.Random, count: int, shape: str, colour: str, size: SizeWord, background: str) -> Scene:
-    """`count` equal objects, not touching; `size` is "small" or "medium"."""
-    radius = rng.uniform(24, 30) if size == "small" else rng.uniform(*COUNT_RADII[count])
-    while True:
-        centres: list[tuple[float, float]] = []
-        for _ in range(60):
-            x, y = (rng.uniform(MARGIN + radius, CANVAS - MARGIN - radius) for _ in range(2))
-            if all(math.hypot(x - a, y - b) > 2 * radius + 10 for a, b in centres):
-                centres.append((x, y))
-            if len(centres) == count:
-                break
-        if len(centres) == count:
-            break
-        radius *= 0.96  # too crowded: shrink a little and place them anew
+    """`count` equal objects, not touching, in one of ARRANGEMENTS; `size` is "small" or "medium".
+
+    Orderly places, a little shaken, because a caption says nothing of places: where anything may stand anywhere, a
+    small network learns the places first and the number and the shape last.
+    """
+    places = rng.choice(ARRANGEMENTS[count])
+    radius = rng.uniform(24, 30) if size == "small" else rng.uniform(*places.radii)
     rgb = _paint(rng, colour)
+    shift_x, shift_y = (rng.uniform(-8, 8) for _ in range(2))
+    shake = min(8.0, (places.room - 2 * radius - 14) / 2)  # so that neighbours keep their distance
+    centres = []
+    for column, row in places.at:
+        x = CANVAS / 2 + column * places.room + shift_x + rng.uniform(-shake, shake)
+        y = CANVAS / 2 + row * places.room + shift_y + rng.uniform(-shake, shake)
+        low, high = MARGIN + radius, CANVAS - MARGIN - radius
+        centres.append((min(max(x, low), high), min(max(y, low), high)))
     things = tuple(Thing(shape, colour, size, x, y, radius, rng.uniform(-12, 12), rgb) for x, y in sorted(centres))
     return Scene("objects", things, background, _paint(rng, background))
 
@@ -155,7 +174,7 @@ def pair(
     placed = []
     for (shape, colour, size), along, radius in zip((first, second), (a, b), radii, strict=True):
         room_across = CANVAS / 2 - MARGIN - radius
-        across = CANVAS / 2 + rng.uniform(-1, 1) * min(room_across, 26)
+        across = CANVAS / 2 + rng.uniform(-1, 1) * min(room_across, 16)
         x, y = (along, across) if axis == "horizontal" else (across, along)
         placed.append(_thing(rng, shape, colour, size, x, y, radius))
     return Scene("pair", tuple(placed), background, _paint(rng, background), axis=axis)
@@ -163,7 +182,7 @@ def pair(
 
 def _split(rng: random.Random, slack: float) -> tuple[float, float, float]:
     """Break the free length in three: before, between, after. Mostly even, so that the two lie about the middle."""
-    parts = [rng.uniform(0.6, 1.4) for _ in range(3)]
+    parts = [rng.uniform(0.8, 1.2) for _ in range(3)]
     before, between, after = (slack * p / sum(parts) for p in parts)
     return before, between, after
 

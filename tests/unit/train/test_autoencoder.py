@@ -1,8 +1,10 @@
 from pathlib import Path
 
+import pytest
 import torch
 from diffusers import AutoencoderKL
 
+from easel.domain.errors import InvalidRequest
 from easel.train import autoencoder
 
 
@@ -41,3 +43,38 @@ def test_training_the_decoder_leaves_the_encoder_alone(tmp_path: Path):
     after = AutoencoderKL.from_pretrained(tmp_path)
     assert all(torch.equal(a, b) for a, b in zip(before.encoder.parameters(), after.encoder.parameters(), strict=True))
     assert not torch.equal(before.decoder.conv_out.weight, after.decoder.conv_out.weight)
+
+
+def test_a_grown_one_draws_the_same_at_twice_the_side():
+    torch.manual_seed(0)
+    small = autoencoder.build(resolution=32)
+    large = autoencoder.grow(small)
+    latents = torch.randn(2, autoencoder.CHANNELS, 4, 4)
+    with torch.no_grad():
+        enlarged = torch.nn.functional.interpolate(small.decode(latents).sample, scale_factor=2)
+        made = large.decode(latents).sample
+    assert torch.allclose(made, enlarged, atol=1e-4)
+    assert (autoencoder.factor(small), autoencoder.factor(large)) == (8, 16)
+
+
+def test_a_grown_one_learns_to_give_the_same_latents():
+    torch.manual_seed(0)
+    small = autoencoder.build(resolution=64)
+    with torch.no_grad():  # as after training: not the identity any more
+        small.encoder.conv_in.weight.add_(0.05 * torch.randn_like(small.encoder.conv_in.weight))
+    large = autoencoder.grow(small)
+    assert autoencoder.imitate(large, small, steps=1) > 1.2 * autoencoder.imitate(large, small, steps=30)
+
+
+def test_growing_twice_to_the_same_side_grows_once_and_to_another_is_refused(tmp_path: Path):
+    autoencoder.train(tmp_path, 0.001, batch=1, crop=32, resolution=32)
+    for _ in range(2):
+        autoencoder.train(tmp_path, 0.001, batch=1, crop=32, grow_to=64, imitation=2)
+        assert AutoencoderKL.from_pretrained(tmp_path).config.sample_size == 64
+    with pytest.raises(InvalidRequest, match="grows by doubling"):
+        autoencoder.train(tmp_path, 0.001, grow_to=100)
+
+
+def test_there_is_nothing_to_grow_before_it_is_trained(tmp_path: Path):
+    with pytest.raises(InvalidRequest, match="easel train autoencoder"):
+        autoencoder.train(tmp_path, 0.001, grow_to=64)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 
+from easel.domain.errors import InvalidRequest
 from easel.train import autoencoder, checkpoint, data, denoiser, evaluate, export, text_encoder
 from easel.train import tokenizer as tokens
 
@@ -43,7 +44,7 @@ def test_a_run_that_is_cut_and_resumed_goes_on_to_the_same_loss(stages: Path, tm
 
 
 def test_the_exported_folder_is_an_ordinary_one(stages: Path, tmp_path: Path):
-    recipe = denoiser.Recipe(steps=1, resolution=64, **TINY)  # type: ignore[arg-type]
+    recipe = denoiser.Recipe(steps=1, **TINY)  # type: ignore[arg-type]
     denoiser.train(tmp_path / "run", stages / "cache", recipe)
     megabytes = export.export(
         tmp_path / "model", run=tmp_path / "run", autoencoder=stages / "autoencoder", encoder=stages / "text_encoder"
@@ -58,13 +59,13 @@ def test_the_exported_folder_is_an_ordinary_one(stages: Path, tmp_path: Path):
 
 
 def test_resuming_nothing_is_refused_with_a_sentence(stages: Path, tmp_path: Path):
-    with pytest.raises(FileNotFoundError, match="There is no checkpoint"):
+    with pytest.raises(InvalidRequest, match="There is no checkpoint"):
         denoiser.train(tmp_path, stages / "cache", denoiser.Recipe(steps=1, **TINY), resume=True)  # type: ignore[arg-type]
 
 
 def test_an_empty_cache_is_refused_with_a_sentence(tmp_path: Path):
     np.save(tmp_path / "empty.npy", np.zeros((32, 8), np.float16))
-    with pytest.raises(FileNotFoundError, match="easel train cache"):
+    with pytest.raises(InvalidRequest, match="easel train cache"):
         denoiser.train(tmp_path / "run", tmp_path, denoiser.Recipe(steps=1, **TINY))  # type: ignore[arg-type]
 
 

@@ -17,7 +17,13 @@ def test_true_drawings_are_judged_right(ceiling: dict[str, float], category: str
 def test_the_same_prompts_every_time_and_never_a_scene_of_training():
     first, second = (list(evaluate.prompts("position", 5)) for _ in range(2))
     assert first == second
-    assert all(prompt.seed > evaluate.FIRST_SEED for prompt in first)
+    assert all(prompt.seed > evaluate.FIRST.first_seed for prompt in first)
+
+
+def test_the_second_set_asks_for_other_scenes_in_other_words():
+    first = {prompt.text for prompt in evaluate.prompts("position", 40)}
+    second = {prompt.text for prompt in evaluate.prompts("position", 40, evaluate.SETS["second"])}
+    assert len(second - first) == len(second) > 30
 
 
 @pytest.mark.parametrize("wrong", ["colour", "shape", "count", "background", "order"])

@@ -72,12 +72,12 @@ def _said(colour: str, text: str) -> bool:
     return any(word in text for word in captions.COLOUR_WORDS[colour])
 
 
-@pytest.mark.parametrize("held_out", [False, True])
-def test_a_caption_says_what_the_scene_shows(held_out: bool):
+@pytest.mark.parametrize("phrasing", [captions.TRAINING, captions.HELD_OUT, captions.SECOND])
+def test_a_caption_says_what_the_scene_shows(phrasing: captions.Phrasing):
     rng = random.Random(1)
     for seed in range(600):
-        scene = world.scene(seed, held_out=held_out)
-        said = captions.caption(scene, rng, held_out=held_out)
+        scene = world.scene(seed, held_out=phrasing is not captions.TRAINING)
+        said = captions.caption(scene, rng, phrasing)
         told = dict(zip(captions.ATTRIBUTES, said.attributes, strict=True))
         assert all(0 <= value < captions.ATTRIBUTES[name] for name, value in told.items())
         assert "{" not in said.text
