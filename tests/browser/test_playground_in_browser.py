@@ -68,7 +68,7 @@ def test_the_printed_link_signs_in_and_a_picture_is_drawn_live(site: Site, open_
     panel = size_of(page, "#output")
     shoot(page, "generating-1280-light")
     expect(state(page)).to_have_text("Done")
-    assert width_of_picture(page) == 128
+    assert width_of_picture(page) == 256
     expect(page.locator("[data-cost]")).to_have_text("Free")
     assert size_of(page, ".sheet") == sheet
     assert size_of(page, "#output") == panel
@@ -198,7 +198,7 @@ def test_a_choice_that_is_none_leaves_the_page_alive(site: Site, open_page: Call
     page.goto(f"{site.address}{STARTER}?size=1x1&samples=9")
     page.get_by_label("Prompt", exact=True).fill("a star")
     body = json.loads(page.locator("[data-body=python]").inner_text())
-    assert (body["prompt"], body["width"], body["samples"]) == ("a star", 128, 1)
+    assert (body["prompt"], body["width"], body["samples"]) == ("a star", 256, 1)
 
 
 def test_an_example_fills_the_prompt(site: Site, open_page: Callable[..., Page]) -> None:
@@ -260,7 +260,7 @@ def test_a_lost_stream_is_found_again(site: Site, open_page: Callable[..., Page]
     expect(state(page)).to_have_text("Connecting again")
     page.unroute("**/events")
     expect(state(page)).to_have_text("Done")
-    assert width_of_picture(page) == 128
+    assert width_of_picture(page) == 256
 
 
 def test_an_ended_session_is_a_sentence_and_nothing_typed_is_lost(site: Site, open_page: Callable[..., Page]) -> None:
@@ -282,7 +282,7 @@ def test_everything_works_without_a_script(site: Site, open_page: Callable[..., 
     generate(page, steps=10)
     expect(state(page)).not_to_have_text("Idle")
     expect(state(page)).to_have_text("Done")  # the page loads itself again
-    assert width_of_picture(page) == 128
+    assert width_of_picture(page) == 256
     expect(page.locator("[data-cost]")).to_have_text("$0.0047")
     shoot(page, "without-script-390")
     page.get_by_role("link", name="Reuse seed").click()

@@ -235,5 +235,5 @@ def _read(path: Path) -> bytes:
 def _size(text: str) -> tuple[int, int]:
     width, cross, height = text.lower().partition("x")
     if not (cross and width.isdecimal() and height.isdecimal()):
-        raise InvalidRequest("size", f"Write the size as WIDTHxHEIGHT, for example 128x128, not {text!r}.")
+        raise InvalidRequest("size", f"Write the size as WIDTHxHEIGHT, for example 256x256, not {text!r}.")
     return int(width), int(height)

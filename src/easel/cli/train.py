@@ -54,6 +54,7 @@ def autoencoder(
     grow_to: Annotated[
         int | None, Parameter(help="Grow it to pictures of this side, a double of its own, and go on with the decoder.")
     ] = None,
+    imitation: Annotated[int, Parameter(help="With grow-to: steps in which the encoder learns the old latents.")] = 600,
     rate: float = 2e-3,
 ) -> None:
     """Train the autoencoder, go on with its decoder, or grow it to larger pictures with the same latents."""
@@ -61,7 +62,8 @@ def autoencoder(
 
     stage.train(
         run / "autoencoder", minutes, resolution=resolution, batch=batch, rate=rate, processes=processes,
-        decoder_only=decoder_only, grow_to=grow_to, noise=noise if decoder_only or grow_to else 0.0,
+        decoder_only=decoder_only, grow_to=grow_to, imitation=imitation,
+        noise=noise if decoder_only or grow_to else 0.0,
     )  # fmt: skip
 
 
@@ -131,6 +133,9 @@ def evaluate(
     model: Annotated[Path, Parameter(help="A diffusers folder.")],
     *,
     count: Annotated[int, Parameter(help="Prompts per category.")] = 40,
+    task: Annotated[
+        Literal["text2img", "inpaint", "img2img"], Parameter(help="Also by Easel's engine: changing true drawings.")
+    ] = "text2img",
     prompts: Annotated[Literal["first", "second"], Parameter(help="Which of the two sets of prompts.")] = "first",
     steps: int = 25,
     guidance: float = 4.0,
@@ -149,15 +154,22 @@ def evaluate(
     """Judge a model on held-out prompts with a classical detector."""
     import torch
 
+    from easel.train import drawing, editing, lora, plots
     from easel.train import evaluate as judging
-    from easel.train import lora, plots
     from easel.train.checkpoint import append_log, load, write_json
 
     torch.set_num_threads(1)
+    if task != "text2img":
+        studio = drawing.Studio(model, steps=steps, guidance=guidance, sampler=sampler or Sampler.DDIM, spacing=spacing)
+        edited = editing.evaluate(studio, task, count, drawing.native_side(model))
+        if out is not None:
+            write_json(out, edited)
+        print(f"{task:20} {edited['score']:.3f}")
+        return
     if sampler is None:
-        draw = judging.from_pipeline(model, steps=steps, guidance=guidance, adapter=adapter)
+        draw = drawing.from_pipeline(model, steps=steps, guidance=guidance, adapter=adapter)
     else:
-        draw = judging.from_engine(model, steps=steps, guidance=guidance, sampler=sampler, spacing=spacing)
+        draw = drawing.from_engine(model, steps=steps, guidance=guidance, sampler=sampler, spacing=spacing)
     if samples is not None:
         plots.samples(draw, samples)
     first = draw(list(plots.PROMPTS[:10]), list(range(10)))
@@ -168,7 +180,7 @@ def evaluate(
         "sampler": str(sampler or Sampler.DDIM),
     }
     if style is not None:
-        report["style_distance"] = lora.distance(first, style, judging.latent_pixels(model))
+        report["style_distance"] = lora.distance(first, style, drawing.latent_pixels(model))
         print(f"{style}: {report['style_distance']:.2f} levels of 255 away")
     if out is not None:
         write_json(out, report)
@@ -218,10 +230,15 @@ def plot(run: Run, *, out: Out = Path(".runs/loss.png")) -> None:
 
 @app.command
 def card(
-    run: Run, model: Annotated[Path, Parameter(help="The exported folder; its README.md is written.")], report: Path
+    run: Run,
+    model: Annotated[Path, Parameter(help="The exported folder; its README.md is written.")],
+    report: Path,
+    *,
+    second: Annotated[Path | None, Parameter(help="A report on the second set of prompts.")] = None,
+    seen: Annotated[Path | None, Parameter(help="Markdown of what the eye saw in the samples.")] = None,
 ) -> None:
     """Write the model card from the run's own records and an evaluation report."""
     from easel.train import card as stage
 
-    stage.write(model, run=run, report=report)
+    stage.write(model, run=run, report=report, second=second, seen=seen)
     print(f"Wrote {model / 'README.md'}.")

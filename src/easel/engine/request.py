@@ -12,9 +12,6 @@ from easel.domain.errors import InvalidRequest
 from easel.domain.request import SEED_LIMIT
 from easel.domain.sampling import Sampler, Spacing
 
-LATENT_PIXELS = 8
-"""A picture's sides are multiples of this: one latent stands for 8 x 8 pixels in every Stable Diffusion."""
-
 MOST_PIXELS = 4096 * 4096
 
 
@@ -117,8 +114,8 @@ class PictureRequest:
 def check(request: PictureRequest) -> None:
     """Raise InvalidRequest, naming the field, for what no checkpoint could draw."""
     for side, pixels in (("width", request.width), ("height", request.height)):
-        if pixels < LATENT_PIXELS or pixels % LATENT_PIXELS:
-            raise InvalidRequest(side, f"{side} must be a multiple of {LATENT_PIXELS}, not {pixels}.")
+        if pixels < 1:
+            raise InvalidRequest(side, f"{side} must be more than 0, not {pixels}.")
     if request.width * request.height > MOST_PIXELS:
         raise InvalidRequest("width", f"width times height must be {MOST_PIXELS} pixels or fewer.")
     if request.steps < 1:
@@ -132,6 +129,13 @@ def check(request: PictureRequest) -> None:
     _check_source(request)
     if not 0 <= request.seed < SEED_LIMIT:
         raise InvalidRequest("seed", f"seed must be 0 to {SEED_LIMIT - 1}, not {request.seed}.")
+
+
+def check_size(request: PictureRequest, latent_pixels: int) -> None:
+    """Raise InvalidRequest for sides that are no whole number of a checkpoint's latents, each of so many pixels."""
+    for side, pixels in (("width", request.width), ("height", request.height)):
+        if pixels % latent_pixels:
+            raise InvalidRequest(side, f"{side} must be a multiple of {latent_pixels}, not {pixels}.")
 
 
 def _check_source(request: PictureRequest) -> None:

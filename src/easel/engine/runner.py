@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from easel.domain.errors import InvalidRequest
+from easel.domain.prompt import words_of
 from easel.engine.adapters.shelf import AdapterShelf
 from easel.engine.advance import Canvas, advance, draw_noise
 from easel.engine.autoencoders import Autoencoders
@@ -18,6 +19,7 @@ from easel.engine.decoding import Decode
 from easel.engine.events import Image
 from easel.engine.families import family_named
 from easel.engine.families.base import Conditioning, LoadedFamily
+from easel.engine.families.words import note_strangers
 from easel.engine.faults import faults_named
 from easel.engine.finishing import Stream, decode_of
 from easel.engine.library import Library, Readiness
@@ -140,7 +142,9 @@ class TorchRunner:
         conditioning, said = self._encoding.read(family, request, picture.script, adapters)
         autoencoder = self._autoencoders.hold(request, family.autoencoder)
         self._canvases[request.id] = begin(request, picture.plan, conditioning, family, autoencoder, self._device)
-        return (*notes, *said)
+        asked = words_of(picture.script.texts()["prompt"])
+        own = [file.name for file in request.embeddings]
+        return (*notes, *said, *note_strangers(request.checkpoint, asked, own))
 
     @faults_named()
     @torch.inference_mode()

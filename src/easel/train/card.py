@@ -7,6 +7,7 @@ from typing import Any
 
 from easel.train import checkpoint
 from easel.train.captions import PLACES
+from easel.train.drawing import latent_pixels, native_side
 from easel.train.evaluate import CATEGORIES
 from easel.train.world import COLOURS, HELD_OUT, SHAPES
 
@@ -45,10 +46,8 @@ pipeline("three red stars on a blue background", num_inference_steps=25, guidanc
 
 Strictly judged: a picture counts only if every object is there in its shape and colour, nothing else is there, and
 relation and background are right. {prompts} prompts a category in phrasings that training never used; "colour" and "colour
-attribution" ask for combinations of shape and colour that were never drawn in training. {steps} DDIM steps, guidance {guidance:g}.
+attribution" ask for combinations of shape and colour that were never drawn in training. {steps} DDIM steps, guidance {guidance:g}.{second}
 
-| category | score | same detector on true drawings |
-|---|---|---|
 {scores}
 
 Each fact alone, over all prompts (number, colours and shapes as collections): {facts}.
@@ -68,7 +67,7 @@ sees no pictures, did read captions of them.)
 | stage | size | training |
 |---|---|---|
 | text encoder (CLIPTextModel) | {text_size} | {text_steps} steps of {text_batch} captions; all attributes of a caption read right: {text_right} |
-| autoencoder (AutoencoderKL, f=8, {latent_channels} channels) | {vae_size} | {vae_stages} |
+| autoencoder (AutoencoderKL, f={factor}, {latent_channels} channels) | {vae_size} | {vae_stages} |
 | denoiser (UNet2DConditionModel) | {unet_size} | {unet_steps} steps of {unet_batch}, {unet_samples} samples, {unet_minutes:.0f} minutes |
 
 Objective: v-prediction, plain mean squared error, zero terminal SNR, cosine schedule with the noise ratio doubled
@@ -82,14 +81,26 @@ The commands stand in `runs/starter_cpu.sh`; `easel train evaluate` judges a fol
 - Only the words above mean anything. Anatomy, text, photographs, styles: none.
 - It makes mistakes at the rate of the table; colours of two objects may swap or blend, corners of small shapes are soft.
 - Sizes other than {resolution}x{resolution} were not trained.
-"""
+{seen}"""
 
 
-def write(model: Path, *, run: Path, report: Path) -> None:
-    (model / "README.md").write_text(render(model, run, checkpoint.read_json(report)))
+SECOND = " The second set holds other scenes in other words; nothing was chosen by it ({prompts} prompts a category)."
 
 
-def render(model: Path, run: Path, report: dict[str, Any]) -> str:
+def write(model: Path, *, run: Path, report: Path, second: Path | None = None, seen: Path | None = None) -> None:
+    """`second` is a report on the second set of prompts; `seen` holds Markdown of what the eye saw in the samples."""
+    (model / "README.md").write_text(
+        render(
+            model,
+            run,
+            checkpoint.read_json(report),
+            checkpoint.read_json(second) if second else None,
+            seen.read_text() if seen else "",
+        )
+    )
+
+
+def render(model: Path, run: Path, report: dict[str, Any], second: dict[str, Any] | None, seen: str) -> str:
     state = checkpoint.load(run / "denoiser" / "checkpoint.pt")
     recipe, loop = state["recipe"], state["loop"]
     text = checkpoint.read_json(run / "text_encoder" / "training.json")
@@ -103,11 +114,12 @@ def render(model: Path, run: Path, report: dict[str, Any]) -> str:
     asked = report["prompts_each"] * len(CATEGORIES)
     return TEMPLATE.format(
         metrics="\n".join(f"- name: {name}\n  value: {value:.3f}" for name, value in scores.items()),
-        resolution=recipe["resolution"], guidance=report["guidance"], steps=report["steps"],
+        resolution=native_side(model), factor=latent_pixels(model), guidance=report["guidance"], steps=report["steps"],
         prompts=report["prompts_each"],
         shapes=", ".join(SHAPES), colours=", ".join(COLOURS), places="; ".join(forms[0].replace("{C} ",
         "") for forms in PLACES.values()),
-        scores="\n".join(f"| {name} | {value:.3f} | {ceiling[name]:.3f} |" for name, value in scores.items()),
+        scores=_table(scores, second["scores"] if second else None, ceiling),
+        second=SECOND.format(prompts=second["prompts_each"]) if second else "", seen=seen.strip() + "\n" * bool(seen),
         failures="\n".join(f"- {kind}: {n} of {asked}" for kind, n in sorted(kinds.items(),
         key=lambda item: -item[1])) or "- nothing",
         facts=", ".join(f"{fact} {share:.3f}" for fact, share in report["facts"].items()),
@@ -122,6 +134,13 @@ def render(model: Path, run: Path, report: dict[str, Any]) -> str:
         dropout=recipe["dropout"], rate=recipe["rate"], loss=loop["loss"], seed=recipe["seed"],
         device=f"{recipe['processes']} CPU processes of one thread" if recipe["device"] == "cpu" else recipe["device"],
     )  # fmt: skip
+
+
+def _table(scores: dict[str, float], second: dict[str, float] | None, ceiling: dict[str, float]) -> str:
+    columns = {"score": scores, **({"second set": second} if second else {}), "the detector on true drawings": ceiling}
+    lines = [f"| category | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+    lines += [f"| {name} | {' | '.join(f'{column[name]:.3f}' for column in columns.values())} |" for name in scores]
+    return "\n".join(lines)
 
 
 def _changes(recipes: list[dict[str, Any]]) -> str:
@@ -156,6 +175,8 @@ def _size(part: Path) -> str:
 
 
 def _stage(stage: dict[str, Any]) -> str:
+    if "grown_to" in stage:
+        return f"grown to {stage['grown_to']} pixels, latents {stage['deviation']:.1%} off the old ones"
     what = "decoder alone" if stage["decoder_only"] else "whole"
     gain = f"PSNR {stage['psnr_before']:.1f} to {stage['psnr_after']:.1f} dB"
-    return f"{what}: {stage['steps']} steps of {stage['batch']}, {gain}"
+    return f"{what} at {stage['resolution']} pixels: {stage['steps']} steps of {stage['batch']}, {gain}"

@@ -8,18 +8,16 @@ scenes, words and seeds: the second one judges what was chosen by the first.
 """
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from easel.domain.sampling import Sampler, Spacing
 from easel.train import captions, detector, world
 from easel.train.captions import ATTRIBUTES, Phrasing, caption
-from easel.train.checkpoint import read_json
 from easel.train.detector import Detection
+from easel.train.drawing import Draw
 from easel.train.world import HELD_OUT, Scene
 
 CATEGORIES: Final = (
@@ -49,7 +47,6 @@ SETS: Final[Mapping[str, PromptSet]] = {
     "second": PromptSet("second", 9_000_000, captions.SECOND),
 }
 FIRST: Final = SETS["first"]
-Draw = Callable[[list[str], list[int]], list[np.ndarray]]  # prompts and seeds to pictures
 
 
 @dataclass(frozen=True)
@@ -169,80 +166,3 @@ def evaluate(draw: Draw, count: int, *, batch: int = 10, chosen: PromptSet = FIR
         "set": chosen.name,
         "failures": failures,
     }
-
-
-def from_pipeline(folder: Path, *, steps: int = 25, guidance: float = 4.0, adapter: Path | None = None) -> Draw:
-    """Draw with the exported folder, through diffusers' own pipeline: what is judged is what is shipped.
-
-    `adapter` is a LoRA's file, loaded by diffusers too.
-    """
-    import torch
-    from diffusers import StableDiffusionPipeline
-
-    pipeline = StableDiffusionPipeline.from_pretrained(folder, safety_checker=None, dtype=torch.float32)
-    pipeline.set_progress_bar_config(disable=True)
-    if adapter is not None:
-        pipeline.load_lora_weights(adapter.parent, weight_name=adapter.name)
-
-    def draw(texts: list[str], seeds: list[int]) -> list[np.ndarray]:
-        noise = [torch.Generator().manual_seed(seed) for seed in seeds]
-        made = pipeline(
-            texts, num_inference_steps=steps, guidance_scale=guidance, generator=noise, output_type="np"
-        ).images
-        return [(picture * 255).round().astype(np.uint8) for picture in made]
-
-    return draw
-
-
-def from_engine(
-    folder: Path, *, steps: int = 25, guidance: float = 4.0, sampler: Sampler = Sampler.DDIM,
-    spacing: Spacing = Spacing.MODEL,
-) -> Draw:  # fmt: skip
-    """Draw with Easel's own engine, whose samplers and spacings diffusers does not all have."""
-    from easel.engine.engine import Engine
-    from easel.engine.events import Failed, Finished
-    from easel.engine.families.folder import family_of
-    from easel.engine.request import Checkpoint, PictureRequest
-    from easel.engine.runner import TorchRunner
-
-    engine = Engine(TorchRunner("cpu", threads=1), max_rows=20, deterministic=False)
-    checkpoint = Checkpoint(name=folder.name, family=family_of(folder), folder=folder)
-    side = native_side(folder)
-
-    def draw(texts: list[str], seeds: list[int]) -> list[np.ndarray]:
-        for number, (text, seed) in enumerate(zip(texts, seeds, strict=True)):
-            engine.add(
-                PictureRequest(
-                    id=str(number),
-                    checkpoint=checkpoint,
-                    prompt=text,
-                    negative_prompt="",
-                    width=side,
-                    height=side,
-                    steps=steps,
-                    guidance=guidance,
-                    seed=seed,
-                    sampler=sampler,
-                    spacing=spacing,
-                )
-            )
-        made: dict[str, np.ndarray] = {}
-        while not engine.is_idle:
-            for event in engine.step():
-                if isinstance(event, Finished):
-                    made[event.id] = event.image
-                elif isinstance(event, Failed):
-                    raise RuntimeError(event.error)
-        return [made[str(number)] for number in range(len(texts))]
-
-    return draw
-
-
-def native_side(folder: Path) -> int:
-    """Pixels along a side of the pictures that a checkpoint was trained on."""
-    return read_json(folder / "unet" / "config.json")["sample_size"] * latent_pixels(folder)
-
-
-def latent_pixels(folder: Path) -> int:
-    """Pixels along a side that one latent of a checkpoint stands for."""
-    return 2 ** (len(read_json(folder / "vae" / "config.json")["block_out_channels"]) - 1)

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from easel.train.checkpoint import read_log
-from easel.train.evaluate import Draw
+from easel.train.drawing import Draw
 
 # Always the same prompts, so that grids of different checkpoints can be laid side by side. The first two are what the
 # documentation asks for; a green heart was never drawn in training.

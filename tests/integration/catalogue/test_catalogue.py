@@ -27,7 +27,7 @@ class TestSeed:
     def test_what_is_stored_can_be_read_as_defaults_and_limits(self, session: Session) -> None:
         session.expire_all()
         model = find_model(session, "easel-starter")
-        assert (defaults_of(model).width, limits_of(model).max_size) == (128, 256)
+        assert (defaults_of(model).width, limits_of(model).max_size) == (256, 512)
 
     def test_twice_changes_nothing(self, session: Session) -> None:
         seed_catalogue(session)

@@ -120,7 +120,7 @@ def test_nonsense_in_the_address_is_harmless(house: House) -> None:
 
 def test_one_of_each_choice_is_checked_whatever_the_address_says(house: House) -> None:
     text = house.browser.get(STARTER, params={"size": "1x1", "samples": "9"}).text
-    assert 'value="128x128" checked' in text
+    assert 'value="256x256" checked' in text
     assert 'name="samples" value="1" checked' in text
     assert '"samples": 1' in unescape(text)
 

@@ -111,8 +111,8 @@ REFUSALS = (
     ({"guidance": "1e400"}, "Guidance must be between 1 and 20"),
     ({"seed": "-5"}, "Seed must be between 0 and 4294967295"),
     ({"samples": "5"}, "Pictures must be between 1 and 4"),
-    ({"size": "130x128"}, "Size must be divisible by 8"),
-    ({"size": "9999x128"}, "Size must be between 64 and 256"),
+    ({"size": "130x128"}, "Size must be divisible by 16"),
+    ({"size": "9999x128"}, "Size must be between 64 and 512"),
 )
 
 
@@ -133,7 +133,7 @@ def test_a_refused_field_is_marked(house: House, ada: Account) -> None:
 def test_a_refused_choice_is_marked_and_the_usual_one_checked(house: House, ada: Account) -> None:
     house.sign_in(ada)
     text = house.order(size="130x128", samples="9").text
-    assert re.search(r'name="size" value="128x128" checked aria-describedby="problem-size" aria-invalid="true"', text)
+    assert re.search(r'name="size" value="256x256" checked aria-describedby="problem-size" aria-invalid="true"', text)
     assert re.search(r'name="samples" value="1" checked aria-describedby="problem-samples"', text)
 
 

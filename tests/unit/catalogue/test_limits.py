@@ -45,8 +45,8 @@ class TestWhatIsLeftOut:
             model_id="easel-starter",
             prompt="three red stars",
             negative_prompt="",
-            width=128,
-            height=128,
+            width=256,
+            height=256,
             samples=1,
             steps=25,
             guidance=4.0,
@@ -93,15 +93,15 @@ class TestRanges:
     @pytest.mark.parametrize(
         ("said", "sentence"),
         [
-            ({"width": 56}, "width must be between 64 and 256"),
-            ({"width": 264}, "width must be between 64 and 256"),
-            ({"width": 0}, "width must be between 64 and 256"),
-            ({"width": -128}, "width must be between 64 and 256"),
-            ({"width": 10**400}, "width must be between 64 and 256"),
-            ({"width": 100}, "width must be divisible by 8"),
-            ({"height": 63}, "height must be between 64 and 256"),
-            ({"height": 257}, "height must be between 64 and 256"),
-            ({"height": 250}, "height must be divisible by 8"),
+            ({"width": 56}, "width must be between 64 and 512"),
+            ({"width": 528}, "width must be between 64 and 512"),
+            ({"width": 0}, "width must be between 64 and 512"),
+            ({"width": -128}, "width must be between 64 and 512"),
+            ({"width": 10**400}, "width must be between 64 and 512"),
+            ({"width": 100}, "width must be divisible by 16"),
+            ({"height": 63}, "height must be between 64 and 512"),
+            ({"height": 513}, "height must be between 64 and 512"),
+            ({"height": 250}, "height must be divisible by 16"),
             ({"samples": 0}, "samples must be between 1 and 4"),
             ({"samples": 5}, "samples must be between 1 and 4"),
             ({"samples": -1}, "samples must be between 1 and 4"),
@@ -123,8 +123,8 @@ class TestRanges:
         assert refusal(MODELS["stable-diffu"], width=128)[1] == "width must be between 256 and 1024"
 
     @given(
-        width=st.integers(-10, 400),
-        height=st.integers(-10, 400),
+        width=st.integers(-10, 700),
+        height=st.integers(-10, 700),
         samples=st.integers(-2, 9),
         steps=st.integers(-5, 200),
     )
@@ -133,8 +133,8 @@ class TestRanges:
             request = ask(width=width, height=height, samples=samples, steps=steps)
         except InvalidRequest:
             return
-        assert 64 <= request.width <= 256 >= request.height >= 64
-        assert request.width % 8 == request.height % 8 == 0
+        assert 64 <= request.width <= 512 >= request.height >= 64
+        assert request.width % 16 == request.height % 16 == 0
         assert 1 <= request.samples <= 4
         assert 1 <= request.steps <= 100
 

@@ -8,7 +8,7 @@ import torch
 from diffusers import StableDiffusionPipeline
 
 from easel.domain.errors import InvalidRequest
-from easel.train import autoencoder, checkpoint, data, denoiser, evaluate, export, text_encoder
+from easel.train import autoencoder, checkpoint, data, denoiser, drawing, export, text_encoder
 from easel.train import tokenizer as tokens
 
 TINY = {"batch": 8, "channels": (16, 32), "warmup": 2}
@@ -53,7 +53,7 @@ def test_the_exported_folder_is_an_ordinary_one(stages: Path, tmp_path: Path):
     pipeline = StableDiffusionPipeline.from_pretrained(tmp_path / "model", safety_checker=None)
     assert pipeline.unet.dtype == pipeline.text_encoder.dtype == torch.float32
     assert pipeline.scheduler.config.prediction_type == "v_prediction"
-    pictures = evaluate.from_pipeline(tmp_path / "model", steps=2)(["a red star", "two blue rings"], [1, 2])
+    pictures = drawing.from_pipeline(tmp_path / "model", steps=2)(["a red star", "two blue rings"], [1, 2])
     assert [picture.shape for picture in pictures] == [(64, 64, 3)] * 2
     assert not any(str(tmp_path) in config.read_text() for config in (tmp_path / "model").rglob("*.json"))
 

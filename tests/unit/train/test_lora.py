@@ -11,7 +11,7 @@ from safetensors import safe_open
 
 from easel.catalogue.weights import PACKAGE, weights_folder
 from easel.domain.errors import InvalidRequest
-from easel.train import evaluate, lora, styles
+from easel.train import drawing, lora, styles
 
 STARTER = weights_folder(f"{PACKAGE}easel-starter")
 TINY = lora.Recipe(steps=3, rank=2, batch=2, pictures=10, rate=0.02)
@@ -23,7 +23,7 @@ def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def drawn(adapter: Path | None) -> np.ndarray:
-    return evaluate.from_pipeline(STARTER, steps=2, adapter=adapter)(["a red star"], [1])[0]
+    return drawing.from_pipeline(STARTER, steps=2, adapter=adapter)(["a red star"], [1])[0]
 
 
 def test_it_begins_by_changing_nothing():

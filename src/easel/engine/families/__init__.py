@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from easel.domain.errors import InvalidRequest
-from easel.engine.families.folder import read_noise_schedule, read_settings
-from easel.engine.request import PictureRequest
+from easel.engine.families.folder import latent_pixels, read_noise_schedule, read_settings
+from easel.engine.request import PictureRequest, check_size
 from easel.engine.samplers import Plan, plan
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 def plan_diffusion(folder: Path, request: PictureRequest) -> Plan:
     """The run on the noise schedule of the folder. Raises InvalidRequest, and ValueError for too many steps."""
+    check_size(request, latent_pixels(folder))
     return plan(read_noise_schedule(folder), request.sampler, request.spacing, request.steps, request.share)
 
 

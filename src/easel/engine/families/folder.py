@@ -64,6 +64,12 @@ def stamp(files: Iterable[Path]) -> Stamp:
     return tuple(sorted(found))
 
 
+def latent_pixels(folder: Path) -> int:
+    """Along each side, that one latent of the checkpoint stands for: 8 where its autoencoder does not say."""
+    levels = read_settings(folder, "vae/config.json").get("block_out_channels")
+    return 2 ** (len(levels) - 1) if isinstance(levels, list) else 8
+
+
 def weights_files(folder: Path, part: str) -> list[Path]:
     """The safetensors files of a part: one, or all of those that it is split into. Raises InvalidRequest without any.
 
