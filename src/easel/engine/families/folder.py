@@ -65,8 +65,14 @@ def stamp(files: Iterable[Path]) -> Stamp:
 
 
 def latent_pixels(folder: Path) -> int:
-    """Along each side, that one latent of the checkpoint stands for: 8 where its autoencoder does not say."""
-    levels = read_settings(folder, "vae/config.json").get("block_out_channels")
+    """Along each side, that one latent of the checkpoint stands for: 8 where its autoencoder does not say.
+
+    A damaged folder is refused when it is loaded, not here.
+    """
+    try:
+        levels = read_settings(folder, "vae/config.json").get("block_out_channels")
+    except InvalidRequest:
+        return 8
     return 2 ** (len(levels) - 1) if isinstance(levels, list) else 8
 
 
