@@ -276,14 +276,15 @@ def train(out: Path, minutes: float, *, resolution: int = 128, crop: int | None 
     is as large already is not grown.
     """
     if grow_to is not None:
-        _grow_to(finished(out, "autoencoder"), grow_to, imitation)
+        grow_to_side(finished(out, "autoencoder"), grow_to, imitation)
         resolution, decoder_only = grow_to, True
     elif decoder_only:
         finished(out, "autoencoder")
     launch(_train, processes, out, minutes, resolution, crop or resolution // 2, batch, rate, decoder_only, noise)
 
 
-def _grow_to(out: Path, resolution: int, imitation: int) -> None:
+def grow_to_side(out: Path, resolution: int, imitation: int) -> None:
+    """Grow the folder `out` until its pictures have this side; what is as large already is left as it is."""
     while (network := AutoencoderKL.from_pretrained(out)).config.sample_size < resolution:
         large = grow(network)
         left = imitate(large, network, steps=imitation)

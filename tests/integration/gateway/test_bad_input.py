@@ -40,7 +40,7 @@ WRONG_FIELDS: list[tuple[dict[str, Any], str]] = [
     ({"model_id": {"a": 1}}, "model_id must be a string"),
     ({"model_id": "stable-diffu"}, "easel models install stable-diffu"),
     ({"model_id": "2-v1"}, "adapters (LoRAs) cannot be drawn with yet"),
-    ({"width": 0}, "width must be between 64 and 512"),
+    ({"width": 0}, "width must be between 128 and 512"),
     ({"width": -128}, "width must be between"),
     ({"width": 10**15}, "width must be between"),
     ({"width": 10**300}, "width is too large a number"),

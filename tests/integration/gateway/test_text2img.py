@@ -151,8 +151,8 @@ def test_everything_in_the_query_string(shop: Shop) -> None:
 
 
 def test_a_form(shop: Shop) -> None:
-    answer = shop.client.post(TEXT2IMG, data={"key": shop.key, "prompt": "a red star", "width": "64"})
-    assert answer.json()["meta"]["W"] == 64
+    answer = shop.client.post(TEXT2IMG, data={"key": shop.key, "prompt": "a red star", "width": "128"})
+    assert answer.json()["meta"]["W"] == 128
 
 
 def test_multipart(shop: Shop) -> None:

@@ -100,10 +100,10 @@ def test_an_unknown_address_is_a_friendly_404(house: House) -> None:
 
 
 def test_the_form_can_be_filled_by_a_link(house: House) -> None:
-    text = house.browser.get(STARTER, params={"prompt": "<b>two</b> moons", "steps": "7", "size": "144x112"}).text
+    text = house.browser.get(STARTER, params={"prompt": "<b>two</b> moons", "steps": "7", "size": "176x144"}).text
     assert "&lt;b&gt;two&lt;/b&gt; moons</textarea>" in text
     assert re.search(r'name="steps"[^>]*value="7"', text)
-    assert re.search(r'value="144x112" checked', text)
+    assert re.search(r'value="176x144" checked', text)
 
 
 def test_nonsense_in_the_address_is_harmless(house: House) -> None:

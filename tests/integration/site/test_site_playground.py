@@ -22,21 +22,21 @@ def state(text: str) -> str:
 
 def test_an_order_is_placed_and_shown(house: House, ada: Account) -> None:
     house.sign_in(ada)
-    answer = house.order(prompt="two stars", size="144x112", steps="7", guidance="5.5", samples="2", seed="9")
+    answer = house.order(prompt="two stars", size="176x144", steps="7", guidance="5.5", samples="2", seed="9")
     assert state(answer.text) == "queued"
     assert "You are next." in answer.text
     assert '<noscript><meta http-equiv="refresh" content="2"></noscript>' in answer.text
     with house.services.database.transaction() as session:
         request = get_view(session, house.clock, ada.id, int(answer.url.params["generation"])).request
-    assert (request.prompt, request.width, request.height, request.steps) == ("two stars", 144, 112, 7)
+    assert (request.prompt, request.width, request.height, request.steps) == ("two stars", 176, 144, 7)
     assert (request.guidance, request.samples, request.seed) == (5.5, 2, 9)
 
 
 def test_the_form_stays_as_it_was_typed(house: House, ada: Account) -> None:
     house.sign_in(ada)
-    text = house.order(prompt="two stars", size="144x112", steps="7", samples="2", seed="9").text
+    text = house.order(prompt="two stars", size="176x144", steps="7", samples="2", seed="9").text
     assert ">two stars</textarea>" in text
-    assert 'value="144x112" checked' in text
+    assert 'value="176x144" checked' in text
     assert re.search(r'name="seed"[^>]*value="9"', text)
     assert re.search(r'name="samples" value="2" checked', text)
     assert re.search(r'name="seed"[^>]*value=""', house.order(prompt="one star").text)
@@ -112,7 +112,7 @@ REFUSALS = (
     ({"seed": "-5"}, "Seed must be between 0 and 4294967295"),
     ({"samples": "5"}, "Pictures must be between 1 and 4"),
     ({"size": "130x128"}, "Size must be divisible by 16"),
-    ({"size": "9999x128"}, "Size must be between 64 and 512"),
+    ({"size": "9999x128"}, "Size must be between 128 and 512"),
 )
 
 

@@ -62,7 +62,7 @@ class TestWhatIsLeftOut:
     def test_is_not_filled_in_where_something_was_said(self) -> None:
         said: dict[str, Any] = {
             "negative_prompt": "blue",
-            "width": 64,
+            "width": 128,
             "height": 256,
             "samples": 4,
             "steps": 1,
@@ -93,14 +93,14 @@ class TestRanges:
     @pytest.mark.parametrize(
         ("said", "sentence"),
         [
-            ({"width": 56}, "width must be between 64 and 512"),
-            ({"width": 528}, "width must be between 64 and 512"),
-            ({"width": 0}, "width must be between 64 and 512"),
-            ({"width": -128}, "width must be between 64 and 512"),
-            ({"width": 10**400}, "width must be between 64 and 512"),
+            ({"width": 56}, "width must be between 128 and 512"),
+            ({"width": 528}, "width must be between 128 and 512"),
+            ({"width": 0}, "width must be between 128 and 512"),
+            ({"width": -128}, "width must be between 128 and 512"),
+            ({"width": 10**400}, "width must be between 128 and 512"),
             ({"width": 100}, "width must be divisible by 16"),
-            ({"height": 63}, "height must be between 64 and 512"),
-            ({"height": 513}, "height must be between 64 and 512"),
+            ({"height": 63}, "height must be between 128 and 512"),
+            ({"height": 513}, "height must be between 128 and 512"),
             ({"height": 250}, "height must be divisible by 16"),
             ({"samples": 0}, "samples must be between 1 and 4"),
             ({"samples": 5}, "samples must be between 1 and 4"),
@@ -133,7 +133,7 @@ class TestRanges:
             request = ask(width=width, height=height, samples=samples, steps=steps)
         except InvalidRequest:
             return
-        assert 64 <= request.width <= 512 >= request.height >= 64
+        assert 128 <= request.width <= 512 >= request.height >= 128
         assert request.width % 16 == request.height % 16 == 0
         assert 1 <= request.samples <= 4
         assert 1 <= request.steps <= 100

@@ -6,6 +6,7 @@ from diffusers import AutoencoderKL
 
 from easel.domain.errors import InvalidRequest
 from easel.train import autoencoder
+from easel.train.checkpoint import read_json
 
 
 def test_it_starts_as_nearly_the_identity():
@@ -67,12 +68,14 @@ def test_a_grown_one_learns_to_give_the_same_latents():
 
 
 def test_growing_twice_to_the_same_side_grows_once_and_to_another_is_refused(tmp_path: Path):
-    autoencoder.train(tmp_path, 0.001, batch=1, crop=32, resolution=32)
+    autoencoder.build(resolution=32).save_pretrained(tmp_path)
+    (tmp_path / "training.json").write_text('{"stages": []}')
     for _ in range(2):
-        autoencoder.train(tmp_path, 0.001, batch=1, crop=32, grow_to=64, imitation=2)
+        autoencoder.grow_to_side(tmp_path, 64, imitation=1)
         assert AutoencoderKL.from_pretrained(tmp_path).config.sample_size == 64
+    assert [stage["grown_to"] for stage in read_json(tmp_path / "training.json")["stages"]] == [64]
     with pytest.raises(InvalidRequest, match="grows by doubling"):
-        autoencoder.train(tmp_path, 0.001, grow_to=100)
+        autoencoder.grow_to_side(tmp_path, 50, imitation=1)
 
 
 def test_there_is_nothing_to_grow_before_it_is_trained(tmp_path: Path):
