@@ -169,11 +169,11 @@ def test_the_key_as_a_header(shop: Shop, subtests: pytest.Subtests) -> None:
 
 def test_meta_reports_what_is_really_used(shop: Shop) -> None:
     meta = shop.submit(
-        width="192", height=64.0, steps="7", guidance_scale="3.5", seed="0", scheduler="EulerDiscreteScheduler",
+        width="192", height=128.0, steps="7", guidance_scale="3.5", seed="0", scheduler="EulerDiscreteScheduler",
         use_karras_sigmas="yes", negative_prompt="null", model="easel-starter",
     ).json()["meta"]  # fmt: skip
     assert meta["W"] == meta["width"] == 192
-    assert meta["H"] == meta["height"] == 64
+    assert meta["H"] == meta["height"] == 128
     assert meta["steps"] == meta["num_inference_steps"] == 7
     assert meta["guidance_scale"] == 3.5
     assert meta["seed"] == 0

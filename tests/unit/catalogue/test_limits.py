@@ -98,7 +98,7 @@ class TestRanges:
             ({"width": 0}, "width must be between 128 and 512"),
             ({"width": -128}, "width must be between 128 and 512"),
             ({"width": 10**400}, "width must be between 128 and 512"),
-            ({"width": 100}, "width must be divisible by 16"),
+            ({"width": 200}, "width must be divisible by 16"),
             ({"height": 63}, "height must be between 128 and 512"),
             ({"height": 513}, "height must be between 128 and 512"),
             ({"height": 250}, "height must be divisible by 16"),
