@@ -5,12 +5,14 @@ The text is the one AUTOMATIC1111 writes: prompt, negative prompt, then one line
 
 import io
 import json
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from easel import __version__
+from easel.domain.prompt_tags import put_adapters
 from easel.domain.request import GenerationRequest
 from easel.domain.sampling import Sampler, Spacing
 
@@ -48,8 +50,15 @@ SPACING_TITLES = {
 }
 
 
-def infotext(request: GenerationRequest, *, index: int, model_name: str, model_hash: str | None) -> str:
-    """The `parameters` text of picture number `index` of `request`."""
+def infotext(
+    request: GenerationRequest,
+    *,
+    index: int,
+    model_name: str,
+    model_hash: str | None,
+    lora_hashes: Mapping[str, str] | None = None,
+) -> str:
+    """The `parameters` text of picture number `index` of `request`. `lora_hashes` are AutoV3, by model_id."""
     extras = request.extras
     settings: dict[str, object] = {
         "Steps": request.steps,
@@ -63,11 +72,13 @@ def infotext(request: GenerationRequest, *, index: int, model_name: str, model_h
         "Denoising strength": None if extras.init_image is None else f"{extras.strength:g}",
         "RNG": "CPU",
         "Mask blur": None if extras.mask_image is None else f"{extras.mask_blur:g}",
+        "Lora hashes": ", ".join(f"{name}: {hash[:12]}" for name, hash in (lora_hashes or {}).items()) or None,
         "Version": f"easel {__version__}",
     }
     line = ", ".join(f"{name}: {_quote(value)}" for name, value in settings.items() if value is not None)
     negative = f"Negative prompt: {request.negative_prompt}\n" if request.negative_prompt else ""
-    return f"{request.prompt}\n{negative}{line}"
+    # LoRAs stand in the prompt, where the field's tools look for them.
+    return f"{put_adapters(request.prompt, request.extras.adapters)}\n{negative}{line}"
 
 
 def encode(image: Any, text: str, format: Literal["png", "jpeg", "webp"], quality: int) -> bytes:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from importlib import resources
 from typing import Any
 
-from easel.catalogue.limits import read_defaults, read_limits
+from easel.catalogue.limits import read_defaults, read_limits, read_lora_defaults
 from easel.domain.money import Micros, micros_from_dollars
 
 
@@ -54,7 +54,11 @@ def _entry(
         resolution=resolution,
         price=micros_from_dollars(price),
         description=description.strip(),
-        defaults=asdict(read_defaults(defaults)) if defaults else {},
+        defaults=_defaults(columns["kind"], defaults) if defaults else {},
         limits=asdict(read_limits(limits)) if limits else {},
         **columns,
     )
+
+
+def _defaults(kind: str, said: dict[str, Any]) -> dict[str, Any]:
+    return asdict(read_lora_defaults(said) if kind == "lora" else read_defaults(said))

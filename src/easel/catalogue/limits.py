@@ -20,9 +20,6 @@ from easel.domain.sampling import Sampler, Spacing
 RANDOM_SEED = -1
 """How AUTOMATIC1111 and its clients ask for a seed of our choice."""
 
-NO_ADAPTERS = "adapters (LoRAs) cannot be drawn with yet"
-"""The site and the catalogue's texts say it in the same words."""
-
 Value = TypeVar("Value")
 Number = TypeVar("Number", int, float)
 
@@ -37,6 +34,15 @@ class Defaults:
     guidance: float
     sampler: Sampler
     spacing: Spacing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoraDefaults:
+    """What a draft that names a LoRA alone leaves out."""
+
+    base: str | None = None
+    """The checkpoint to draw on; None: whichever of its family is installed."""
+    strength: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +64,8 @@ class Limits:
 read_defaults = TypeAdapter(Defaults).validate_python
 """From the table's JSON or the file's TOML. Raises pydantic's ValidationError, a ValueError."""
 
+read_lora_defaults = TypeAdapter(LoraDefaults).validate_python
+
 read_limits = TypeAdapter(Limits).validate_python
 
 
@@ -76,7 +84,8 @@ def limits_of(model: Model) -> Limits:
 def resolve(
     model: Model, draft: GenerationDraft, new_seed: Callable[[], int], sizes: Mapping[str, Size] = MappingProxyType({})
 ) -> GenerationRequest:
-    """The draft with nothing left open. `sizes` are of the stored inputs that it names, by key.
+    """The draft with nothing left open. `sizes` are of the stored inputs that it names, by key;
+    adapters.py looks at its adapters.
 
     Raises InvalidRequest naming the field, ModelNotInstalled without weights.
     """
@@ -116,7 +125,7 @@ def _check_kind(model: Model) -> None:
     kind = {"lora": "LoRA"}.get(model.kind, model.kind)
     raise InvalidRequest(
         "model_id",
-        f"Model {model.model_id} is a {kind}, not a checkpoint, and {NO_ADAPTERS}; send a checkpoint as model_id",
+        f"Model {model.model_id} is a {kind}, which draws nothing by itself, not a checkpoint; send one as model_id",
     )
 
 

@@ -19,4 +19,6 @@ def seed_catalogue(session: Session) -> None:
         weights = entry.source if comes_with_the_package(entry.source) else None
         row = asdict(entry) | {"weights": weights}
         renewed = {column: value for column, value in row.items() if column not in OPERATORS_OWN}
+        if entry.family is None:
+            del renewed["family"]  # whoever installed the weights found it out
         session.execute(insert(Model).values(row).on_conflict_do_update(index_elements=["model_id"], set_=renewed))

@@ -34,7 +34,7 @@ class Model(Base):
     price: Mapped[Micros]
     """Per picture. Seeded once; afterwards the operator's."""
     defaults: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    """What a draft may leave out: the fields of `limits.Defaults`; empty for what is no checkpoint."""
+    """What a draft may leave out: the fields of `limits.Defaults`, of a LoRA those of `limits.LoraDefaults`."""
     limits: Mapped[dict[str, Any]] = mapped_column(JSONB)
     """What a draft may ask for: the fields of `limits.Limits`; empty for what is no checkpoint."""
     source: Mapped[str | None]

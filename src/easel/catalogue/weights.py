@@ -3,6 +3,8 @@
 from importlib import resources
 from pathlib import Path
 
+from easel.domain.errors import InvalidRequest
+
 PACKAGE = "package:"
 HUB = "hf:"
 
@@ -21,3 +23,19 @@ def weights_folder(weights: str) -> Path:
     if comes_with_the_package(weights):
         return Path(str(resources.files("easel.weights"))) / weights.removeprefix(PACKAGE)
     return Path(weights)
+
+
+def adapter_file(weights: str) -> Path:
+    """The file of a LoRA: the one that its `weights` name, or the only one in the folder that they name.
+
+    Raises InvalidRequest where there is none, or more than one.
+    """
+    path = weights_folder(weights)
+    if not path.is_dir():
+        return path
+    files = sorted(path.glob("*.safetensors"))
+    if len(files) != 1:
+        raise InvalidRequest(
+            "lora_model", f"{path} holds {len(files) or 'no'} .safetensors files; give the one that is the LoRA"
+        )
+    return files[0]

@@ -11,13 +11,14 @@ from cyclopts import Parameter
 from easel.artifacts.blobs import BlobStore
 from easel.artifacts.inputs import StoredInput, store_input, store_mask
 from easel.artifacts.store import SUFFIXES
+from easel.catalogue.adapters import STRONGEST
 from easel.catalogue.entries import read_entries
 from easel.catalogue.habits import defaults_for, limits_for
 from easel.catalogue.limits import Defaults, Limits, read_defaults, read_limits
 from easel.catalogue.sources import check_sources, size_like
 from easel.catalogue.weights import PACKAGE, weights_folder
 from easel.domain.errors import GenerationFailed, InvalidRequest
-from easel.domain.request import SEED_LIMIT, Extras, GenerationRequest
+from easel.domain.request import SEED_LIMIT, AdapterUse, Extras, GenerationRequest
 from easel.domain.sampling import Sampler, Spacing
 
 STARTER = "easel-starter"
@@ -62,6 +63,10 @@ def generate(
     mask_blur: Annotated[float, Parameter(help="Pixels over which the mask's edge is softened.")] = 4.0,
     format: Annotated[Format | None, Parameter(help="What the file's name says otherwise.")] = None,
     quality: Annotated[int, Parameter(help="Of JPEG and WebP, from 1 to 100.")] = 95,
+    lora: Annotated[
+        list[str] | None,
+        Parameter(help="A LoRA's .safetensors file and how much of it, like FILE:0.8. May be given several times."),
+    ] = None,
 ) -> None:
     """Draw what the prompt says. Size, steps, guidance and sampler are the model's own unless given.
 
@@ -77,7 +82,9 @@ def generate(
         sources["init_image"] = store_input(blobs, _read(image), field="image")
     if mask is not None:
         sources["mask_image"] = store_mask(blobs, _read(mask), field="mask")
+    loras = [_lora(text) for text in lora or []]
     extras = Extras(
+        adapters=tuple(AdapterUse(file.stem, strength) for file, strength in loras),
         **{name: stored.key for name, stored in sources.items()},
         strength=strength,
         mask_blur=mask_blur,
@@ -103,12 +110,13 @@ def generate(
         spacing=spacing or own.spacing,
         extras=extras,
     )
+    files = [file for file, _ in loras]
     if samples < 1:
         raise InvalidRequest("samples", f"samples must be 1 or more, not {samples}.")
     if not out.parent.is_dir():
         raise InvalidRequest("out", f"There is no folder {out.parent}; make it first.")
-    for index, drawn in enumerate(_draw(request, folder, blobs)):
-        path = _write(request, index, drawn, out)
+    for index, drawn in enumerate(_draw(request, folder, blobs, files)):
+        path = _write(request, index, drawn, out, files)
         print(f"{path} (seed {request.seed_of(index)})")
 
 
@@ -124,7 +132,7 @@ def habits_of(model: str, folder: Path) -> tuple[Defaults, Limits]:
     return defaults_for(found.family, resolution), limits_for(resolution)
 
 
-def _draw(request: GenerationRequest, folder: Path, blobs: BlobStore) -> list[Any]:
+def _draw(request: GenerationRequest, folder: Path, blobs: BlobStore, loras: list[Path]) -> list[Any]:
     """All pictures of the request, with a progress bar on stderr."""
     from rich.console import Console
     from rich.progress import Progress as ProgressBar
@@ -137,7 +145,7 @@ def _draw(request: GenerationRequest, folder: Path, blobs: BlobStore) -> list[An
     engine = Engine(TorchRunner())
     sources = load_sources(blobs, request)
     for index in range(request.samples):
-        engine.add(_picture(request, index, folder, sources))
+        engine.add(_picture(request, index, folder, sources, loras))
     images: dict[str, Any] = {}
     console = Console(stderr=True, highlight=False, markup=False)
     for note in sources.notes:
@@ -160,9 +168,9 @@ def _draw(request: GenerationRequest, folder: Path, blobs: BlobStore) -> list[An
     return [images[str(index)] for index in range(request.samples)]
 
 
-def _picture(request: GenerationRequest, index: int, folder: Path, sources: Any) -> Any:
+def _picture(request: GenerationRequest, index: int, folder: Path, sources: Any, loras: list[Path]) -> Any:
     from easel.engine.families import family_of
-    from easel.engine.request import Checkpoint, PictureRequest
+    from easel.engine.request import AdapterMix, Checkpoint, PictureRequest, WeightsFile
 
     return PictureRequest(
         id=str(index),
@@ -179,14 +187,36 @@ def _picture(request: GenerationRequest, index: int, folder: Path, sources: Any)
         init=sources.init,
         mask=sources.mask,
         strength=request.extras.strength,
+        adapters=tuple(
+            AdapterMix(
+                adapter=WeightsFile(name=use.model_id, file=file), strength=use.strength, text_strength=use.strength
+            )
+            for use, file in zip(request.extras.adapters, loras, strict=True)
+        ),
     )
 
 
-def _write(request: GenerationRequest, index: int, image: Any, out: Path) -> Path:
+def _lora(text: str) -> tuple[Path, float]:
+    """`FILE:0.8`, or `FILE` alone for all of it."""
+    name, colon, strength = text.rpartition(":")
+    try:
+        file, amount = (Path(name), float(strength)) if colon else (Path(text), 1.0)
+    except ValueError:
+        file, amount = Path(text), 1.0  # the colon is part of the name
+    if not file.is_file():
+        raise InvalidRequest("lora", f"There is no file {file}; write a LoRA as FILE or FILE:0.8.")
+    if not abs(amount) <= STRONGEST:
+        raise InvalidRequest("lora", f"A LoRA's strength must be between {-STRONGEST:g} and {STRONGEST:g}.")
+    return file.resolve(), amount
+
+
+def _write(request: GenerationRequest, index: int, image: Any, out: Path, loras: list[Path]) -> Path:
     from easel.artifacts.encode import encode, infotext
+    from easel.engine.adapters.hashes import autov3
 
     path = out if index == 0 else out.with_stem(f"{out.stem}-{index + 1}")
-    text = infotext(request, index=index, model_name=request.model_id, model_hash=None)
+    hashes = {use.model_id: autov3(file) for use, file in zip(request.extras.adapters, loras, strict=True)}
+    text = infotext(request, index=index, model_name=request.model_id, model_hash=None, lora_hashes=hashes)
     path.write_bytes(encode(image, text, request.extras.output_format, request.extras.output_quality))
     return path
 

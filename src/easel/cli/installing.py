@@ -1,56 +1,23 @@
 """What `easel models install` does with each kind of model: one function a kind, from an order to what is here."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import httpx2
-
 from easel.catalogue.habits import defaults_for, limits_for
 from easel.catalogue.queries import AboutWeights
-from easel.catalogue.tables import Model
-from easel.catalogue.weights import comes_with_the_package, hub_repository, weights_folder
-from easel.domain.errors import InvalidRequest, Unavailable
+from easel.catalogue.weights import comes_with_the_package, weights_folder
+from easel.cli.loras import install_lora
+from easel.cli.orders import Installed, Order, download, known_family
+from easel.domain.errors import InvalidRequest
 
 # What diffusers reads of a model folder. Weights in safetensors only; those of the half-precision variant and of the
 # parts that drawing does not use stay where they are.
 WANTED = ["model_index.json", "*/*.json", "*/*.txt", "*/*.safetensors"]
 UNWANTED = ["*.fp16.*", "*non_ema*", "safety_checker/*", "feature_extractor/*"]
 
-AUTO = "auto"
 UNKNOWN_RESOLUTION = 512
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What is to be installed."""
-
-    model_id: str
-    model: Model | None
-    """None for one that the catalogue does not know yet."""
-    given: Path | None
-    """The file or folder to take it from."""
-    models: Path
-    """The folder for what is made of a given file."""
-    family: str = AUTO
-    objective: str | None = None
-    tokenizer: Path | None = None
-    vocabularies: tuple[Path, ...] = ()
-    """Folders of checkpoints that are installed already."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Installed:
-    """What is here now, fit to be loaded."""
-
-    weights: str
-    """As the catalogue writes it down."""
-    about: AboutWeights
-    columns: dict[str, Any] = field(default_factory=dict[str, Any])
-    """Of a new model's row: family, defaults and limits, where the kind has them."""
-    notes: tuple[str, ...] = ()
-    """Sentences for whoever installs it."""
 
 
 def install_checkpoint(order: Order) -> Installed:
@@ -58,21 +25,21 @@ def install_checkpoint(order: Order) -> Installed:
     if order.given is None and order.model and comes_with_the_package(order.model.source):
         weights = str(order.model.source)
         return _examined(order, weights_folder(weights), weights=weights)
-    given = _download(order) if order.given is None else order.given.expanduser().resolve()
+    given = download(order, WANTED, UNWANTED) if order.given is None else order.given.expanduser().resolve()
     if given.is_dir():
         return _examined(order, given, weights=str(given))
     return _converted(order, given)
 
 
-INSTALLERS: Mapping[str, Callable[[Order], Installed]] = {"checkpoint": install_checkpoint}
+INSTALLERS: Mapping[str, Callable[[Order], Installed]] = {"checkpoint": install_checkpoint, "lora": install_lora}
 """By kind."""
 
 
 def _examined(order: Order, folder: Path, *, weights: str, family: str | None = None) -> Installed:
     from easel.engine.families.examine import examine
 
-    found = examine(folder, family or _known_family(order))
-    expected = order.model.family if order.model else _known_family(order)
+    found = examine(folder, family or known_family(order))
+    expected = order.model.family if order.model else known_family(order)
     if expected and found.family != expected:
         raise InvalidRequest(
             "folder", f"{folder} is of family {found.family}, and {order.model_id} of {expected}; give another"
@@ -156,32 +123,3 @@ def guess_of(trained: Any) -> tuple[str, ...]:
 
 def _hint(order: Order) -> str | None:
     return order.objective or (order.model.objective if order.model else None)
-
-
-def _known_family(order: Order) -> str | None:
-    return None if order.family == AUTO else order.family
-
-
-def _download(order: Order) -> Path:
-    """The model's folder in the usual cache of the Hugging Face hub, where other programs find it as well."""
-    repository = hub_repository(order.model.source) if order.model else None
-    if repository is None:
-        raise InvalidRequest(
-            "model_id",
-            f"There is no place to fetch {order.model_id} from; give its folder or its .safetensors file: "
-            f"easel models install {order.model_id} --from PATH",
-        )
-    try:
-        from huggingface_hub import snapshot_download
-    except ImportError:
-        raise Unavailable(
-            "Fetching models needs huggingface_hub; install it with: pip install 'easel[worker]'"
-        ) from None
-    try:
-        return Path(snapshot_download(repository, allow_patterns=WANTED, ignore_patterns=UNWANTED))
-    except (OSError, httpx2.HTTPError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise Unavailable(
-            f"{repository} could not be fetched from the Hugging Face hub ({type(error).__name__}: {reason}); "
-            f"try again, or fetch it elsewhere and give its folder: easel models install {order.model_id} --from FOLDER"
-        ) from error

@@ -12,8 +12,9 @@ from easel.catalogue import queries
 from easel.catalogue.tables import Model
 from easel.catalogue.weights import weights_folder
 from easel.cli.context import open_installation
-from easel.cli.installing import AUTO, INSTALLERS, Installed, Order
+from easel.cli.installing import INSTALLERS
 from easel.cli.money import read_dollars
+from easel.cli.orders import AUTO, Installed, Order
 from easel.domain.errors import InvalidRequest
 from easel.domain.money import format_dollars
 
@@ -49,10 +50,12 @@ def install(
         Parameter(
             name="--from",
             help="A folder in diffusers' layout, used where it is and to be kept there, or a single .safetensors file, "
-            "of which a folder is made in the data folder.",
+            "of which a folder is made in the data folder; a LoRA's file is used where it is.",
         ),
     ] = None,
-    kind: Annotated[str | None, Parameter(help="Of a model that the catalogue does not know: checkpoint.")] = None,
+    kind: Annotated[
+        str | None, Parameter(help="Of a model that the catalogue does not know: checkpoint or lora.")
+    ] = None,
     family: Annotated[str, Parameter(help="sd1, sd2 or sdxl; found out otherwise.")] = AUTO,
     objective: Annotated[
         str | None, Parameter(help="epsilon or v_prediction, for a single file that does not say it.")
@@ -90,7 +93,8 @@ def install(
         with installation.database.transaction() as session:
             if model is None:
                 queries.add_model(session, _new_model(model_id, installed, said))
-            queries.mark_installed(session, model_id, installed.weights, installed.about)
+            now = queries.mark_installed(session, model_id, installed.weights, installed.about)
+            now.family = now.family or installed.columns.get("family")
         print(f"{model_id} is installed: {installed.weights}")
         print(f"for the installation in {installation.settings.data.resolve()}")
         for note in installed.notes:

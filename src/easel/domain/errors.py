@@ -57,9 +57,9 @@ class InvalidRequest(DomainError):
 class ModelNotInstalled(InvalidRequest):
     """The catalogue knows the model, but its weights are not on this installation."""
 
-    def __init__(self, model_id: str) -> None:
+    def __init__(self, model_id: str, field: str = "model_id") -> None:
         super().__init__(
-            "model_id",
+            field,
             f"Model {model_id} is in the catalogue, but its weights are not installed; "
             f"an operator installs them with: easel models install {model_id}",
         )

@@ -36,6 +36,8 @@ class GenerationView:
     id: int
     uuid: str
     account_id: int
+    model_id: str
+    """Which was asked for: a LoRA that is named alone draws on the request's model."""
     state: JobState
     request: GenerationRequest
     quoted: Micros
@@ -139,6 +141,7 @@ def _view(
         id=generation.id,
         uuid=generation.uuid,
         account_id=generation.account_id,
+        model_id=generation.model_id,
         state=state,
         request=request,
         quoted=generation.quoted,

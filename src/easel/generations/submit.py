@@ -16,8 +16,8 @@ from easel.billing import ledger
 from easel.billing.plans import Plan, plan_named
 from easel.billing.pricing import quote
 from easel.billing.subscriptions import month_of
+from easel.catalogue.adapters import check_adapters, choose
 from easel.catalogue.limits import resolve
-from easel.catalogue.queries import find_model
 from easel.domain.errors import QuotaUsedUp, TooManyQueued
 from easel.domain.request import SEED_LIMIT, GenerationDraft, GenerationRequest
 from easel.generations.events import announce
@@ -64,9 +64,11 @@ def submit(
     """
     if idempotency and (earlier := find_repeated(session, clock, account.id, idempotency)):
         return earlier
-    model = find_model(session, draft.model_id)
+    choice = choose(session, draft)
+    check_adapters(choice.draft.extras.adapters, choice.adapters, choice.checkpoint)
     record_inputs(session, inputs, clock.now())
-    request = resolve(model, draft, new_seed, use_inputs(session, draft.extras.inputs, clock.now()))
+    sizes = use_inputs(session, draft.extras.inputs, clock.now())
+    request = resolve(choice.checkpoint, choice.draft, new_seed, sizes)
     if webhook:
         check_url(webhook)
     # Two submits of one account stand in line here; otherwise both could see the last free place in the queue, or that
@@ -80,13 +82,13 @@ def submit(
     now = clock.now()
     check_quota(session, account.id, plan, request.samples, now)
     included_left = left_of_the_month(session, account.id, plan, now)
-    price = quote(plan, model.price, request.samples, included_left=included_left)
+    price = quote(plan, choice.named.price, request.samples, included_left=included_left)
     uuid = new_uuid()
     hold_id = ledger.hold(session, clock, account.id, price.total, key=f"hold:{uuid}")
     generation = Generation(
         uuid=uuid,
         account_id=account.id,
-        model_id=model.model_id,
+        model_id=choice.named.model_id,
         request=request.as_json(),
         details=details or {},
         temporary=temporary,
@@ -109,7 +111,7 @@ def submit(
         kind=GENERATE,
         subject_id=generation.id,
         account_id=account.id,
-        model_id=model.model_id,
+        model_id=choice.checkpoint.model_id,
         priority=plan.priority,
         share=plan.share,
         work=work_of(request),

@@ -35,18 +35,14 @@ class ModelCard:
     badges: tuple[str, ...]
     paragraphs: tuple[str, ...]
     install_command: str | None
-    """What an operator types to have it here; None where it is here, and for adapters, which are of no use yet."""
+    """What an operator types to have it here; None where it is here."""
     is_checkpoint: bool
     """It draws by itself: an adapter needs a checkpoint to be drawn with."""
-
-    @property
-    def can_draw(self) -> bool:
-        return self.is_checkpoint and self.install_command is None
+    can_draw: bool
 
 
-def card_of(model: Model) -> ModelCard:
-    is_checkpoint = model.kind == "checkpoint"
-    missing = is_checkpoint and model.weights is None
+def card_of(model: Model, draws: Model | None) -> ModelCard:
+    """`draws` is the checkpoint that pictures of the model come from: itself, or what a LoRA is drawn on here."""
     return ModelCard(
         model_id=model.model_id,
         name=model.name,
@@ -58,9 +54,14 @@ def card_of(model: Model) -> ModelCard:
         licence=model.licence,
         badges=_badges(model),
         paragraphs=tuple(paragraph.strip() for paragraph in model.description.split("\n\n") if paragraph.strip()),
-        install_command=f"easel models install {model.model_id}" if missing else None,
-        is_checkpoint=is_checkpoint,
+        install_command=None if model.weights else _install_command(model),
+        is_checkpoint=model.kind == "checkpoint",
+        can_draw=bool(model.weights and draws and draws.weights),
     )
+
+
+def _install_command(model: Model) -> str:
+    return f"easel models install {model.model_id}{'' if model.source else ' --from FILE'}"
 
 
 def _badges(model: Model) -> tuple[str, ...]:
@@ -72,8 +73,8 @@ def _badges(model: Model) -> tuple[str, ...]:
     return tuple(badges)
 
 
-def facts_of(model: Model) -> list[tuple[str, str]]:
-    """The table beside the text."""
+def facts_of(model: Model, draws: Model | None) -> list[tuple[str, str]]:
+    """The table beside the text; `draws` as in `card_of`."""
     facts = [
         ("Model ID", model.model_id),
         ("Provider", PROVIDERS.get(model.provider, model.provider)),
@@ -81,6 +82,9 @@ def facts_of(model: Model) -> list[tuple[str, str]]:
         ("Price", f"{format_dollars(model.price)} a picture"),
         ("Licence", model.licence),
     ]
+    if model.kind == "lora":
+        facts += [("For checkpoints of", model.family)] if model.family else []
+        facts += [("Drawn on", draws.name)] if draws else []
     if model.kind == "checkpoint":
         limits, defaults = limits_of(model), defaults_of(model)
         facts += [

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from easel.catalogue.limits import Defaults
 from easel.domain.errors import InvalidRequest
+from easel.domain.prompt_tags import put_adapters
 from easel.domain.request import GenerationDraft, GenerationRequest
 from easel.site.words import number
 
@@ -62,10 +63,11 @@ class PlaygroundForm(BaseModel):
         return self.model_validate({**usual, **said})
 
     @classmethod
-    def again(cls, request: GenerationRequest, seed: str) -> Self:
-        """The form that asked for `request`; `seed` as it was typed."""
+    def again(cls, model_id: str, request: GenerationRequest, seed: str) -> Self:
+        """The form on the page of `model_id` that asked for `request`; `seed` as it was typed."""
+        tagged = tuple(use for use in request.extras.adapters if use.model_id != model_id)
         return cls(
-            prompt=request.prompt,
+            prompt=put_adapters(request.prompt, tagged),
             size=f"{request.width}x{request.height}",
             steps=str(request.steps),
             guidance=number(request.guidance),

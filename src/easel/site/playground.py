@@ -7,6 +7,7 @@ from fastapi import Form, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 
+from easel.catalogue.adapters import drawn_on
 from easel.catalogue.limits import Limits, defaults_of, limits_of
 from easel.catalogue.queries import find_model
 from easel.catalogue.tables import Model
@@ -33,12 +34,13 @@ class Playground:
         """The model's page, with the generation that the address names, if any."""
         with self._site.services.database.transaction() as session:
             model = _find(session, provider, model_id)
+            draws = drawn_on(session, model)
             visitor = self._site.visitor(session, request)
             view = self._asked_view(session, request, model, visitor)
         form = PlaygroundForm.model_validate(dict(request.query_params))
         if view is not None:
-            form = PlaygroundForm.again(view.request, form.seed)
-        return self._page(request, model, visitor, form, view)
+            form = PlaygroundForm.again(model.model_id, view.request, form.seed)
+        return self._page(request, model, draws, visitor, form, view)
 
     def generate(
         self, request: Request, provider: str, model_id: str, form: Annotated[PlaygroundForm, Form()]
@@ -76,7 +78,7 @@ class Playground:
             sender = self._site.sender(session, request, csrf)
             cancel(session, services.clock, sender.account.id, generation_id)
             view = get_view(session, services.clock, sender.account.id, generation_id)
-            model = find_model(session, view.request.model_id)
+            model = find_model(session, view.model_id)
         return RedirectResponse(model_address(model, generation=generation_id), 303)
 
     def _refused(
@@ -84,11 +86,13 @@ class Playground:
     ) -> Response:
         with self._site.services.database.transaction() as session:
             model = _find(session, provider, model_id)
+            draws = drawn_on(session, model)
             visitor = self._site.visitor(session, request)
         problem = problem_of(refusal) if isinstance(refusal, InvalidRequest) else None
         return self._page(
             request,
             model,
+            draws,
             visitor,
             form,
             status=STATUS[refusal.kind],
@@ -107,12 +111,13 @@ class Playground:
             view = get_view(session, self._site.services.clock, visitor.account.id, int(asked))
         except NotFound:
             return None
-        return view if view.request.model_id == model.model_id else None
+        return view if view.model_id == model.model_id else None
 
     def _page(
         self,
         request: Request,
         model: Model,
+        draws: Model | None,
         visitor: Visitor | None,
         form: PlaygroundForm,
         view: GenerationView | None = None,
@@ -121,10 +126,10 @@ class Playground:
         errors: dict[str, str] | None = None,
         notice: str = "",
     ) -> Response:
-        card = card_of(model)
-        page: dict[str, Any] = {"visitor": visitor, "card": card, "facts": facts_of(model)}
-        if card.can_draw:
-            limits, defaults = limits_of(model), defaults_of(model)
+        card = card_of(model, draws)
+        page: dict[str, Any] = {"visitor": visitor, "card": card, "facts": facts_of(model, draws)}
+        if draws is not None and card.can_draw:
+            limits, defaults = limits_of(draws), defaults_of(draws)
             form = form.filled(defaults)
             size, samples = size_named(form.size, limits, defaults), _count(form.samples, limits)
             # One of each choice is always checked, whatever an address or a refused form said.
@@ -135,7 +140,7 @@ class Playground:
                 "notice": notice,
                 "limits": limits,
                 "sizes": presets(limits, defaults, size),
-                "examples": prompts_for(model.model_id),
+                "examples": prompts_for(draws.model_id),
                 "price_line": price_line(visitor.plan if visitor else None, model.price, samples),
                 "price": None if visitor and visitor.plan.is_free_of_charge else model.price,
                 "snippets": snippets(self._site.base_url(request), model.model_id, form),

@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from easel.catalogue.queries import find_model
-from easel.catalogue.weights import weights_folder
+from easel.catalogue.weights import adapter_file, weights_folder
 from easel.domain.errors import DomainError, ModelNotInstalled
-from easel.domain.request import GenerationRequest
-from easel.engine.request import Checkpoint, PictureRequest
+from easel.domain.request import AdapterUse, GenerationRequest
+from easel.engine.request import AdapterMix, Checkpoint, PictureRequest, WeightsFile
 from easel.generations.finish import generation_of
 from easel.jobs.queue import Lease
 from easel.jobs.tables import Job
@@ -48,6 +48,7 @@ class Assignment:
     temporary: bool
     request: GenerationRequest
     checkpoint: Checkpoint
+    adapters: tuple[AdapterMix, ...] = ()
     images: dict[int, Any] = field(default_factory=dict[int, Any])
     notes: list[str] = field(default_factory=list[str])
     steps_done: int = 0
@@ -85,6 +86,7 @@ class Assignment:
                 seed=request.seed_of(index),
                 sampler=request.sampler,
                 spacing=request.spacing,
+                adapters=self.adapters,
                 init=sources.init,
                 mask=sources.mask,
                 strength=extras.strength,
@@ -96,18 +98,31 @@ class Assignment:
 
 
 def assignment_of(session: Session, job: Job) -> Assignment:
-    """Raises ModelNotInstalled when the weights were removed after the job was accepted."""
+    """Raises ModelNotInstalled when weights were removed after the job was accepted."""
     generation = generation_of(session, job)
     model = find_model(session, job.model_id)
     if model.weights is None or model.family is None:
         raise ModelNotInstalled(model.model_id)
+    request = GenerationRequest.from_json(generation.request)
     return Assignment(
         lease=Lease(job.id, job.worker_id or "", job.attempts),
         generation_id=generation.id,
         uuid=generation.uuid,
         temporary=generation.temporary,
-        request=GenerationRequest.from_json(generation.request),
+        request=request,
         checkpoint=Checkpoint(name=model.model_id, family=model.family, folder=weights_folder(model.weights)),
+        adapters=tuple(_adapter(session, use) for use in request.extras.adapters),
+    )
+
+
+def _adapter(session: Session, use: AdapterUse) -> AdapterMix:
+    model = find_model(session, use.model_id)
+    if model.weights is None:
+        raise ModelNotInstalled(model.model_id, field="lora_model")
+    return AdapterMix(
+        adapter=WeightsFile(name=model.model_id, file=adapter_file(model.weights)),
+        strength=use.strength,
+        text_strength=use.strength if use.text_strength is None else use.text_strength,
     )
 
 

@@ -13,6 +13,7 @@ from easel.artifacts.blobs import BlobStore
 from easel.artifacts.encode import encode, infotext
 from easel.artifacts.store import StoredPicture, describe_picture, picture_key
 from easel.db.session import Database
+from easel.engine.adapters.hashes import autov3
 from easel.generations.finish import fail, finish
 from easel.generations.recover import try_again
 from easel.jobs.queue import MAX_ATTEMPTS, Lease, LeaseLost
@@ -80,7 +81,13 @@ class Delivery:
 
     def _store(self, assignment: Assignment, index: int) -> StoredPicture:
         request = assignment.request
-        text = infotext(request, index=index, model_name=request.model_id, model_hash=None)
+        text = infotext(
+            request,
+            index=index,
+            model_name=request.model_id,
+            model_hash=None,
+            lora_hashes={mix.adapter.name: autov3(mix.adapter.file) for mix in assignment.adapters},
+        )
         format = request.extras.output_format
         data = encode(assignment.images[index], text, format, request.extras.output_quality)
         key = picture_key(assignment.uuid, index, temporary=assignment.temporary, format=format)

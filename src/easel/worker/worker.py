@@ -123,7 +123,7 @@ class Worker:
                 if assignment.is_complete:
                     self._after(assignment, self._pool.submit(self._delivery.deliver, assignment))
             case Failed(is_short_of_memory=True):
-                self._cancel_pictures(assignment)
+                self._stop_drawing(assignment)
                 self._after(assignment, self._pool.submit(self._delivery.try_alone, assignment.lease, event.error))
             case Failed():
                 self._give_up(assignment, event.error)

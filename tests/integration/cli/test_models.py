@@ -10,8 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from ldm import as_ldm, make_networks, write_ldm, write_vocabulary
 from receiver import Answer, Received, Receiver
+from safetensors.torch import save_file
 
 from easel.catalogue.limits import defaults_of, limits_of
 from easel.catalogue.queries import find_model
@@ -109,8 +111,53 @@ def test_an_unknown_model_is_refused(easel: Easel) -> None:
     assert easel("models", "install", "nope").startswith("Model not found: nope; to add it")
 
 
-def test_a_lora_is_refused(easel: Easel, folder: Path) -> None:
-    assert "only checkpoints can be installed so far" in easel("models", "install", "2-v1", "--from", str(folder))
+def test_another_kind_is_refused(easel: Easel, folder: Path) -> None:
+    refusal = easel("models", "install", "mine", "--kind", "upscaler", "--from", str(folder))
+    assert "only checkpoints and loras can be installed so far" in refusal
+
+
+class TestALora:
+    @pytest.fixture
+    def file(self, tmp_path: Path) -> Path:
+        key = "unet.mid_block.attentions.0.transformer_blocks.0.attn2.to_v"
+        tensors = {f"{key}.lora_A.weight": torch.zeros(2, 1024), f"{key}.lora_B.weight": torch.zeros(8, 2)}
+        told = {"modelspec.title": "A Style", "ss_network_dim": "2", "ss_tag_frequency": "x" * 30_000, "else": "no"}
+        save_file(tensors, tmp_path / "style.safetensors", told)
+        return tmp_path / "style.safetensors"
+
+    def test_its_file_is_used_where_it_is_and_what_it_says_is_kept(
+        self, easel: Easel, database: Database, file: Path
+    ) -> None:
+        said = easel("models", "install", "my-style", "--from", str(file), "--kind", "lora", "--provider", "me")
+        assert said.startswith(f"my-style is installed: {file}\n")
+        with database.transaction() as session:
+            model = find_model(session, "my-style")
+            assert (model.kind, model.name, model.provider, model.family) == ("lora", "A Style", "me", "sd2")
+            assert (model.format, model.parameters) == ("low-rank", 2 * 1024 + 2 * 8)
+            assert model.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+            length = int.from_bytes(file.read_bytes()[:8], "little")
+            assert model.facts["autov3"] == hashlib.sha256(file.read_bytes()[8 + length :]).hexdigest()
+            assert model.facts["metadata"] == {"modelspec.title": "A Style", "ss_network_dim": "2"}
+
+    def test_one_that_the_catalogue_knows_gets_its_family_from_the_file_and_keeps_it(
+        self, easel: Easel, database: Database, file: Path
+    ) -> None:
+        assert "2-v1 is installed" in easel("models", "install", "2-v1", "--from", str(file))
+        assert installed(easel, "2-v1")  # which opens the catalogue's file once more
+        with database.transaction() as session:
+            assert find_model(session, "2-v1").family == "sd2"
+
+    def test_a_folder_with_one_file_will_do(self, easel: Easel, file: Path) -> None:
+        assert "2-v1 is installed" in easel("models", "install", "2-v1", "--from", str(file.parent))
+        shutil.copy(file, file.with_stem("other"))
+        assert "holds 2 .safetensors files" in easel("models", "install", "2-v1", "--from", str(file.parent))
+
+    def test_what_is_no_lora_of_the_family_is_refused(self, easel: Easel, file: Path) -> None:
+        words = ("--kind", "lora", "--family", "sdxl")
+        refusal = easel("models", "install", "my-style", "--from", str(file), *words)
+        assert "made for checkpoints of family sd2, and not of sdxl" in refusal
+        file.write_bytes(file.read_bytes()[:-1])
+        assert "LoRA 2-v1 cannot be drawn with" in easel("models", "install", "2-v1", "--from", str(file))
 
 
 def test_the_starter_is_there_again_after_it_was_removed(easel: Easel) -> None:

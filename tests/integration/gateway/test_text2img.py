@@ -12,6 +12,8 @@ import pytest
 from fastapi.testclient import TestClient
 from shop import MONEY, PNG, TEXT2IMG, Shop
 
+from easel.catalogue.queries import add_model, mark_installed
+from easel.catalogue.tables import Model
 from easel.gateway.app import create_app
 from easel.gateway.dialects.modelslab.routes import TEXT_TO_IMAGE
 
@@ -231,3 +233,71 @@ def test_a_gateway_without_notifications_still_finds_out(shop: Shop) -> None:
             time.sleep(0.01)
         shop.draw()
         assert answer.result(timeout=30).json()["status"] == "success"
+
+
+class TestLoras:
+    @pytest.fixture(autouse=True)
+    def two(self, shop: Shop) -> None:
+        """`2-v1` and `other`, as if they were installed."""
+        with shop.services.database.transaction() as session:
+            known = mark_installed(session, "2-v1", "/weights/2-v1.safetensors")
+            known.family = "sd2"
+            same = {"provider": "me", "kind": "lora", "summary": "", "description": "", "licence": ""}
+            about = {"family": "sd2", "name": "Other", "price": 9400, "defaults": {}, "limits": {}, "source": None}
+            other = add_model(session, Model(model_id="other", **same, **about))
+            other.weights = "/weights/other.safetensors"
+
+    @pytest.mark.parametrize(
+        ("said", "strengths"),
+        [
+            ({}, "1,1"),
+            ({"lora_strength": 0.5}, "0.5,0.5"),
+            ({"lora_strength": "0.5"}, "0.5,0.5"),
+            ({"lora_strength": "0.5, -2"}, "0.5,-2"),
+            ({"lora_strength": "0.5,"}, "0.5,1"),
+            ({"lora_strength": [0.25, 0.75]}, "0.25,0.75"),
+        ],
+    )
+    def test_they_are_drawn_with_and_told(self, shop: Shop, said: dict[str, Any], strengths: str) -> None:
+        answer = shop.submit(lora_model="2-v1, other", **said).json()
+        assert (answer["meta"]["lora"], answer["meta"]["lora_strength"]) == ("2-v1,other", strengths)
+        assert answer["meta"]["model_id"] == "easel-starter"
+        assert "warning" not in answer
+        assert shop.money == (MONEY - PRICE, PRICE), "included in the price of the checkpoint"
+
+    def test_a_lora_named_alone_is_drawn_on_a_checkpoint_of_its_family_at_its_own_price(self, shop: Shop) -> None:
+        answer = shop.submit(model_id="other", lora_model="2-v1", lora_strength=0.5).json()
+        meta = answer["meta"]
+        assert (meta["model_id"], meta["lora"], meta["lora_strength"]) == ("easel-starter", "other,2-v1", "1,0.5")
+        assert shop.money == (MONEY - 9400, 9400)
+
+    def test_one_may_stand_in_the_prompt(self, shop: Shop) -> None:
+        meta = shop.post(TEXT2IMG, prompt="a star <lora:2-v1:0.5>", instant_response="yes").json()["meta"]
+        assert (meta["prompt"], meta["lora"], meta["lora_strength"]) == ("a star", "2-v1", "0.5")
+
+    def test_a_strength_of_nothing_is_told(self, shop: Shop) -> None:
+        assert "lora_strength has an effect with lora_model only" in shop.submit(lora_strength=0.5).json()["warning"]
+
+    @pytest.mark.parametrize(
+        ("fields", "sentence"),
+        [
+            ({"lora_model": "2-v1,2-v1"}, "must name each LoRA once"),
+            ({"lora_model": "2-v1", "lora_strength": 2.5}, "lora_strength must be between -2 and 2"),
+            ({"lora_model": "2-v1", "lora_strength": "0.1,0.2"}, "lora_strength has 2 numbers"),
+            ({"lora_model": "2-v1,a,b,c,d,e"}, "Model not found: a"),
+            ({"prompt": "a <lora:nobody:1>"}, "Model not found: nobody"),
+        ],
+    )
+    def test_what_is_wrong_is_told(self, shop: Shop, fields: dict[str, Any], sentence: str) -> None:
+        answer = shop.post(TEXT2IMG, **{"prompt": "a star", "instant_response": "yes", **fields})
+        assert (answer.status_code, answer.json()["status"]) == (400, "error")
+        assert sentence in answer.json()["message"]
+        assert shop.money == (MONEY, 0)
+
+    def test_one_of_another_family_is_refused(self, shop: Shop) -> None:
+        with shop.services.database.transaction() as session:
+            mark_installed(session, "2-v1", "/weights/2-v1.safetensors").family = "sdxl"
+        answer = shop.submit(lora_model="2-v1").json()
+        assert "for checkpoints of family sdxl, and easel-starter is of family sd2" in answer["message"]
+        answer = shop.submit(model_id="2-v1").json()
+        assert "no checkpoint that it could be drawn on" in answer["message"]

@@ -6,8 +6,7 @@ from html import unescape
 from house import STARTER, House
 
 from easel.accounts.tables import Account
-from easel.catalogue.limits import NO_ADAPTERS
-from easel.catalogue.queries import find_model
+from easel.catalogue.queries import find_model, mark_installed
 
 PAGES = ("/", "/models", STARTER, "/models/modelslab/stable-diffu", "/models/modelslab/2-v1", "/sign-in")
 
@@ -67,20 +66,32 @@ def test_a_model_that_is_not_installed_names_the_command(house: House) -> None:
     assert "<form" not in text
 
 
-def test_an_adapter_says_that_it_cannot_be_drawn_with_yet(house: House) -> None:
+def test_an_adapter_that_is_not_installed_names_the_command(house: House) -> None:
     text = house.browser.get("/models/modelslab/2-v1").text
-    assert f"{NO_ADAPTERS}." in text
-    assert "lora_model" not in text
-    assert "easel models install" not in text
+    assert "easel models install 2-v1 --from FILE" in text
     assert "<form" not in text
 
 
-def test_only_what_can_be_installed_is_called_not_installed(house: House) -> None:
+def test_an_adapter_that_no_checkpoint_fits_says_how_to_send_it(house: House) -> None:
+    with house.services.database.transaction() as session:
+        mark_installed(session, "2-v1", "/weights/2-v1.safetensors").family = "sdxl"
+    text = house.browser.get("/models/modelslab/2-v1").text
+    assert "<code>2-v1</code> as <code>lora_model</code>" in text
+    assert "<form" not in text
+
+
+def test_an_adapter_is_drawn_with_on_its_own_page(house: House) -> None:
+    with house.services.database.transaction() as session:
+        mark_installed(session, "2-v1", "/weights/2-v1.safetensors").family = "sd2"
+    text = house.browser.get("/models/modelslab/2-v1").text
+    assert "Easel Starter" in text
+    assert "<form" in text
+    assert "&#34;model_id&#34;: &#34;2-v1&#34;" in text
+
+
+def test_what_is_not_installed_is_called_so(house: House) -> None:
     text = house.browser.get("/models").text
-    assert NO_ADAPTERS in text
-    assert text.count("not installed</span>") == 1
-    lora = text[text.index("2 V1") :]
-    assert "not installed</span>" not in lora[: lora.index("</li>")]
+    assert text.count("not installed</span>") == 2
 
 
 def test_an_unknown_model_is_a_friendly_404(house: House) -> None:

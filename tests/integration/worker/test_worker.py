@@ -6,17 +6,22 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from easel.accounts.queries import create_account
 from easel.accounts.tables import Account
 from easel.artifacts.blobs import BlobStore
+from easel.catalogue.queries import mark_installed
 from easel.catalogue.seed import seed_catalogue
 from easel.db.session import Database
 from easel.domain.request import GenerationDraft
+from easel.engine.adapters.hashes import autov3
 from easel.engine.engine import Engine
 from easel.engine.fake import FakeRunner
 from easel.generations.cancel import cancel
@@ -108,6 +113,22 @@ def test_it_draws_what_was_asked(
             assert f"Seed: {7 + index}," in picture.info["parameters"]
             pictures.append(np.asarray(picture))
     assert not (pictures[0] == pictures[1]).all()
+
+
+def test_it_draws_with_the_loras_that_were_asked_for(
+    database: Database, account: Account, blobs: BlobStore, order: Callable[..., int], tmp_path: Path
+) -> None:
+    file = tmp_path / "style.safetensors"
+    save_file({"lora_unet_conv_in.lora_down.weight": torch.ones(1)}, file)
+    with database.transaction() as session:
+        mark_installed(session, "2-v1", str(file))
+    plain, styled = order(seed=7), order("a red star <lora:2-v1:0.5>", seed=7)
+    with working(database, blobs, FakeRunner()):
+        views = [wait_for(database, account, generation, final) for generation in (plain, styled)]
+    pictures = [Image.open(io.BytesIO(blobs.get(view.artifact_keys[0]))) for view in views]
+    assert (np.asarray(pictures[0]) != np.asarray(pictures[1])).any()
+    assert f'Lora hashes: "2-v1: {autov3(file)[:12]}"' in pictures[1].info["parameters"]
+    assert pictures[1].info["parameters"].startswith("a red star <lora:2-v1:0.5>\n")
 
 
 def test_requests_in_flight_together_share_ticks(

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from easel.artifacts.encode import SAMPLER_TITLES, SPACING_TITLES, encode, encode_png, infotext
-from easel.domain.request import Extras, GenerationRequest
+from easel.domain.request import AdapterUse, Extras, GenerationRequest
 from easel.domain.sampling import Sampler, Spacing
 
 REQUEST = GenerationRequest(
@@ -31,6 +31,15 @@ def test_infotext_is_what_the_field_reads() -> None:
         "Steps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7.5, Seed: 4294967295, Size: 16x8, "
         'Model hash: 0123456789, Model: "a, model", RNG: CPU, Version: easel '
     )
+
+
+def test_loras_stand_in_the_prompt_and_their_hashes_in_the_settings() -> None:
+    adapters = (AdapterUse("style", 0.8), AdapterUse("light", 0.5, 0.25))
+    request = replace(REQUEST, extras=Extras(adapters=adapters))
+    hashes = {"style": "0123456789abcdef", "light": "fedcba9876543210"}
+    lines = infotext(request, index=0, model_name="m", model_hash=None, lora_hashes=hashes).split("\n")
+    assert lines[0] == "a (red:1.2) star <lora:style:0.8> <lora:light:unet=0.5:te=0.25>"
+    assert 'Lora hashes: "style: 0123456789ab, light: fedcba987654", ' in lines[2]
 
 
 def test_every_sampler_and_spacing_has_a_title() -> None:

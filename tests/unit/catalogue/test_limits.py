@@ -175,8 +175,7 @@ class TestModel:
         field, sentence = refusal(MODELS["2-v1"])
         assert field == "model_id"
         assert sentence == (
-            "Model 2-v1 is a LoRA, not a checkpoint, and adapters (LoRAs) cannot be drawn with yet; "
-            "send a checkpoint as model_id"
+            "Model 2-v1 is a LoRA, which draws nothing by itself, not a checkpoint; send one as model_id"
         )
 
     @pytest.mark.parametrize("look", [defaults_of, limits_of])

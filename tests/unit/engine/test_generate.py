@@ -5,8 +5,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+import torch
 from ldm import as_ldm, make_networks, write_ldm, write_vocabulary
 from PIL import Image, ImageOps
+from safetensors.torch import save_file
 
 from easel.catalogue.entries import read_entries
 from easel.cli.generate import STARTER, generate, habits_of
@@ -113,3 +115,22 @@ def test_a_single_file_is_drawn_with_through_a_folder_made_once(tmp_path, capsys
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     with Image.open(tmp_path / "a.png") as picture:
         assert "Model: mine" in picture.info["parameters"]
+
+
+def test_loras_are_drawn_with_and_written_into_the_file(folder, checkpoint, tmp_path, capsys) -> None:
+    key = "unet.mid_block.attentions.0.transformer_blocks.0.attn1.to_v"
+    tensors = {f"{key}.lora_A.weight": torch.ones(2, 64) / 8, f"{key}.lora_B.weight": torch.ones(64, 2) / 8}
+    save_file(tensors, tmp_path / "style.safetensors")
+    asked = {"model": str(folder), "seed": 7, "size": "64x64", "steps": 2}
+    generate("a", out=tmp_path / "plain.png", **asked)
+    generate("a", out=tmp_path / "out.png", lora=[f"{tmp_path / 'style.safetensors'}:0.5"], **asked)
+    with Image.open(tmp_path / "out.png") as picture, Image.open(tmp_path / "plain.png") as plain:
+        assert picture.tobytes() != plain.tobytes()
+        assert picture.info["parameters"].startswith("a <lora:style:0.5>\n")
+        assert 'Lora hashes: "style: ' in picture.info["parameters"]
+    for lora, sentence in (
+        (str(tmp_path / "no.safetensors"), "no file"),
+        (f"{tmp_path}/style.safetensors:9", "-2 and 2"),
+    ):
+        with pytest.raises(InvalidRequest, match=sentence):
+            generate("a", out=tmp_path / "out.png", lora=[lora], **asked)

@@ -49,6 +49,7 @@ DONE = GenerationView(
     id=42,
     uuid=UUID,
     account_id=1,
+    model_id="easel-starter",
     state=JobState.DONE,
     request=REQUEST,
     quoted=Micros(9400),

@@ -15,6 +15,9 @@ Factor: TypeAlias = Annotated[float, BeforeValidator(values.factor, json_schema_
 Text: TypeAlias = Annotated[str, BeforeValidator(values.text)]
 Name: TypeAlias = Annotated[str, BeforeValidator(values.name)]
 Names: TypeAlias = Annotated[list[str], BeforeValidator(values.names, json_schema_input_type=str | list[str])]
+Strengths: TypeAlias = Annotated[
+    list[float], BeforeValidator(values.strengths, json_schema_input_type=float | str | list[float])
+]
 Label: TypeAlias = Annotated[str | int, BeforeValidator(values.label)]
 WebAddress: TypeAlias = Annotated[str | None, BeforeValidator(values.web_address)]
 
@@ -63,6 +66,13 @@ class Text2Img(Asked):
         default=None, description="dpmsolver+++ with DPMSolverMultistepScheduler: 2M SDE."
     )
     use_karras_sigmas: Switch | None = Field(default=None, description="Karras spacing of the steps.")
+    lora_model: Names = Field(
+        default=[], description="LoRAs of the catalogue, with commas between them; they bend how the model draws."
+    )
+    lora_strength: Strengths = Field(
+        default=[],
+        description="How much of each, -2 to 2: one number for all, or one for each with commas between; 1 otherwise.",
+    )
     instant_response: Switch = Field(default=False, description="Answer processing at once.")
     base64: Switch = Field(default=False, description="Links end in .base64 and give base64 text.")
     temp: Switch = Field(default=False, description="Links are good for 24 hours.")

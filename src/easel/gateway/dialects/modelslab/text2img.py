@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from easel.accounts.tables import ApiKey
 from easel.domain.errors import InvalidRequest
-from easel.domain.request import GenerationDraft
+from easel.domain.request import AdapterUse, Extras, GenerationDraft
 from easel.domain.sampling import Spacing
 from easel.gateway.dialects.modelslab import unserved
 from easel.gateway.dialects.modelslab.schedulers import choose, is_known, is_stochastic
@@ -58,6 +58,7 @@ class Reading:
             seed=asked.seed,
             sampler=chosen.sampler,
             spacing=_spacing(asked.use_karras_sigmas),
+            extras=Extras(adapters=_adapters(asked)),
         )
         warnings = [*_without_effect(asked, draft), *unserved.warnings(further)]
         return cls(asked, further, draft, [chosen.warning, *warnings] if chosen.warning else warnings)
@@ -89,10 +90,26 @@ def _spacing(karras: bool | None) -> Spacing | None:
     return Spacing.KARRAS if karras else Spacing.MODEL
 
 
+def _adapters(asked: Text2Img) -> tuple[AdapterUse, ...]:
+    """One strength is that of all; of several, those that are missing are 1."""
+    names, said = asked.lora_model, asked.lora_strength
+    if len(said) == 1:
+        said = said * len(names)
+    if names and len(said) > len(names):
+        raise InvalidRequest(
+            "lora_strength",
+            f"lora_strength has {len(said)} numbers, and lora_model names {len(names)}; send one for each",
+        )
+    missing = [1.0] * (len(names) - len(said))
+    return tuple(AdapterUse(name, strength) for name, strength in zip(names, [*said, *missing], strict=False))
+
+
 def _without_effect(asked: Text2Img, draft: GenerationDraft) -> list[str]:
     said: list[str] = []
     if asked.model_id and asked.model_id != draft.model_id:
         said.append(f"model_id has no effect on this path; {draft.model_id} was used.")
+    if asked.lora_strength and not asked.lora_model:
+        said.append("lora_strength has an effect with lora_model only.")
     if not is_known(asked.algorithm_type):
         said.append(f"algorithm_type {asked.algorithm_type} is not known here; the picture was drawn without it.")
     if is_stochastic(asked.algorithm_type) and asked.scheduler != "DPMSolverMultistepScheduler":

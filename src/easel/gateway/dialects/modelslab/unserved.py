@@ -10,16 +10,14 @@ from typing import Final
 from pydantic import AliasChoices, Field
 from sqlalchemy.orm import Session
 
-from easel.catalogue.limits import NO_ADAPTERS
 from easel.catalogue.queries import find_model
 from easel.domain.errors import InvalidRequest
 from easel.gateway.dialects.modelslab.schemas import Asked, Factor, Name, Names, Number, Switch, Text
 
-NAMES_A_MODEL: Final = ("lora_model", "vae", "embeddings_model", "ip_adapter_id")
+NAMES_A_MODEL: Final = ("vae", "embeddings_model", "ip_adapter_id")
 
 
 class Unserved(Asked):
-    lora_model: Names | None = None
     vae: Name | None = None
     embeddings_model: Names | None = Field(
         default=None, validation_alias=AliasChoices("embeddings_model", "embeddings")
@@ -85,5 +83,6 @@ def warnings(asked: Unserved) -> list[str]:
 
 
 def _cannot(field: str) -> InvalidRequest:
-    why = NO_ADAPTERS if field == "lora_model" else "without it another picture would come out"
-    return InvalidRequest(field, f"{field} is not available yet, and {why}; leave it out.")
+    return InvalidRequest(
+        field, f"{field} is not available yet, and without it another picture would come out; leave it out."
+    )

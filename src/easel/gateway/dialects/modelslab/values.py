@@ -99,6 +99,17 @@ def names(value: object) -> list[str]:
     return [name(part) for part in parts if not is_unset(part)]
 
 
+def strengths(value: object) -> list[float]:
+    """Numbers with commas between them, a list of them, or a single one; what is empty between commas is 1."""
+    if isinstance(value, str) and "," in value:
+        value = [part.strip() for part in value.split(",")]
+    parts = value if isinstance(value, list) else [value]
+    try:
+        return [1.0 if is_unset(part) else number(part) for part in parts]
+    except ValueError:
+        raise ValueError("must be a number, like 0.8, or several with commas between them") from None
+
+
 def label(value: object) -> str | int:
     """What the client wants to hear again as it was said: text or a whole number."""
     return whole(value) if isinstance(value, int | float) else _short(text(value))
