@@ -71,7 +71,8 @@ def _torch_engine(settings: Settings) -> tuple[Any, Callable[[], Sequence[str]],
     except (ValueError, ImportError) as error:
         raise InvalidRequest("backend", str(error)) from error
     deterministic = settings.deterministic if settings.deterministic is not None else runner.device == "cpu"
-    return Engine(runner, deterministic=deterministic), runner.resident, runner.device
+    most = 8 if runner.device == "cpu" else 32
+    return Engine(runner, max_rows=most, deterministic=deterministic), runner.resident, runner.device
 
 
 def _fake_engine(seconds_per_step: float) -> tuple[Any, Callable[[], Sequence[str]], str]:

@@ -23,6 +23,11 @@ class BatchKey:
         request = trajectory.request
         return cls(request.checkpoint, request.width, request.height, trajectory.merged)
 
+    @property
+    def kind(self) -> tuple[Checkpoint, int, int]:
+        """Calls of one kind and as many rows take equally long."""
+        return (self.checkpoint, self.width, self.height)
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:

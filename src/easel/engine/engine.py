@@ -6,6 +6,7 @@ from typing import Protocol
 
 from easel.domain.errors import DomainError
 from easel.engine.batch import Batch
+from easel.engine.costs import Costs
 from easel.engine.decoding import Decode, Decoded, Decoding
 from easel.engine.events import Event, Failed, Finished, Image, Preview, Progress
 from easel.engine.failures import DeviceLost, too_large
@@ -33,6 +34,11 @@ class Runner(Protocol):
     @property
     def max_checkpoints(self) -> int:
         """Of how many checkpoints pictures may be under way at once."""
+        ...
+
+    @property
+    def costs(self) -> Costs:
+        """What its calls take, as it measures them."""
         ...
 
     def plan(self, request: PictureRequest) -> Plan:
@@ -100,7 +106,10 @@ class Engine:
         """
         self._runner = runner
         self._scheduler = Scheduler(
-            max_rows=max_rows, deterministic=deterministic, max_checkpoints=runner.max_checkpoints
+            max_rows=max_rows,
+            deterministic=deterministic,
+            max_checkpoints=runner.max_checkpoints,
+            costs=runner.costs,
         )
         self._decoding = Decoding(beside=runner.decodes_beside)
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from easel.domain.errors import GenerationFailed, InvalidRequest
 from easel.engine.batch import Batch
+from easel.engine.costs import Costs
 from easel.engine.decoding import Decode, Decoded
 from easel.engine.events import Image
 from easel.engine.failures import OutOfMemory
@@ -56,6 +57,7 @@ class FakeRunner:
     """How many checkpoints fit into memory."""
     most_rows: int | None = None
     """Rows of a call for which there is memory; None is any number."""
+    costs: Costs = field(default_factory=Costs)
     calls: deque[tuple[str, ...]] = field(default_factory=lambda: deque[tuple[str, ...]](maxlen=REMEMBERED_CALLS))
     """The ids of each network call, in order; the newest of them in a long run."""
     _prepared: dict[str, int] = field(default_factory=dict[str, int])

@@ -12,9 +12,11 @@ from easel.engine.advance import Canvas, advance, draw_noise
 from easel.engine.autoencoders import Autoencoders
 from easel.engine.backends.base import Backend
 from easel.engine.backends.opening import Opener
+from easel.engine.backends.stopwatch import Stopwatch
 from easel.engine.batch import Batch
 from easel.engine.beginnings import begin
 from easel.engine.checkpoints import CheckpointLoader
+from easel.engine.costs import Costs
 from easel.engine.decoding import Decode
 from easel.engine.events import Image
 from easel.engine.families import family_named
@@ -74,9 +76,11 @@ class TorchRunner:
         """Network calls made."""
         self._dtype = torch.float32 if self._device.type == "cpu" else torch.bfloat16
         host_bytes = share_of_memory() if weight_bytes is None else weight_bytes
-        self._loader = CheckpointLoader(
-            self._device, self._dtype, host_bytes=host_bytes, opener=Opener(backend, self._device, cache)
-        )
+        opener = Opener(backend, self._device, cache)
+        self.costs = Costs(pads=opener.has_fixed_rows)
+        """What its calls take, as it measures them."""
+        self._stopwatch = Stopwatch(self._device)
+        self._loader = CheckpointLoader(self._device, self._dtype, host_bytes=host_bytes, opener=opener)
         self._library: Library[Checkpoint, LoadedFamily] = Library(
             self._loader,
             bytes=host_bytes if self._device.type == "cpu" else _device_bytes(self._device, device_weight_bytes),
@@ -163,13 +167,14 @@ class TorchRunner:
         """The network's answer for each picture, guidance applied."""
         rows = batch.rows
         timesteps = torch.tensor([batch.pictures[row.picture].step.timestep for row in rows], dtype=torch.float32)
-        answers = self._predict(
-            family,
-            _inputs(canvases, latents)[[row.picture for row in rows]],
-            timesteps.to(self._device),
-            [canvases[row.picture].conditioning[row.reading] for row in rows],
-            [batch.pictures[row.picture].request for row in rows],
-        )
+        with self._stopwatch.time(lambda seconds: self.costs.record(batch.key.kind, len(rows), seconds)):
+            answers = self._predict(
+                family,
+                _inputs(canvases, latents)[[row.picture for row in rows]],
+                timesteps.to(self._device),
+                [canvases[row.picture].conditioning[row.reading] for row in rows],
+                [batch.pictures[row.picture].request for row in rows],
+            )
         return guided(rows, answers, len(canvases))
 
     def _predict(
@@ -180,13 +185,18 @@ class TorchRunner:
         texts: list[Conditioning],
         requests: list[PictureRequest],
     ) -> torch.Tensor:
-        """One network call, unless texts are of lengths that do not go together."""
+        """One network call, unless texts are of lengths that do not go together.
+
+        Calls of sizes that nobody has called for are filled up with a row of their own, whose answer is not looked at.
+        """
         together = groups([len(text.states) for text in texts])
         self.calls += len(together)
         found: list[torch.Tensor] = []
-        for rows in together:
+        for called in together:
+            rows = [*called, *called[-1:] * (self.costs.size(len(called)) - len(called))]
             factors = self.adapters.factors([requests[row] for row in rows], family.adaptable)
-            found.append(family.predict(latents[rows], timesteps[rows], [texts[row] for row in rows], factors))
+            answers = family.predict(latents[rows], timesteps[rows], [texts[row] for row in rows], factors)
+            found.append(answers[: len(called)])
         return found[0] if len(found) == 1 else torch.cat(found)[_places(together)]
 
     @faults_named()

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from easel.domain.errors import InvalidRequest
 from easel.domain.sampling import Sampler, Spacing
+from easel.engine.costs import Costs
 from easel.engine.engine import Engine
 from easel.engine.events import Failed, Finished
 from easel.engine.library import STAMP_SECONDS
@@ -261,3 +262,29 @@ def test_weights_exchanged_in_their_folder_are_noticed(make_picture, drain, chec
     fresh.add(request)
     assert np.array_equal(after, drain(fresh)["a"].image)
     assert not np.array_equal(after, before)
+
+
+def test_calls_filled_up_to_a_size_answer_the_pictures_alone(make_picture, watch, drain, checkpoint) -> None:
+    """As on a GPU, where each size of a call is recorded: three rows are a call of four."""
+    requests = [make_picture(str(seed), checkpoint=checkpoint, seed=seed, guidance=1.0, steps=3) for seed in range(3)]
+    drawn: list[dict[str, Finished | Failed]] = []
+    for pads in (False, True):
+        runner = watch()
+        runner.costs = Costs(pads=pads)
+        engine = Engine(runner, deterministic=False)
+        for request in requests:
+            engine.add(request)
+        drawn.append(drain(engine))
+        assert runner.calls == 3
+    for plain, padded in zip(*(ended.values() for ended in drawn), strict=True):
+        assert np.abs(padded.image.astype(int) - plain.image).max() <= 2
+
+
+def test_what_calls_take_is_measured_as_they_are_made(make_picture, watch, drain, checkpoint) -> None:
+    runner = watch()
+    engine = Engine(runner)
+    engine.add(make_picture(checkpoint=checkpoint))
+    drain(engine)
+    kind = (checkpoint, 64, 64)
+    assert runner.costs.seconds(kind, 2) > 0
+    assert runner.costs.seconds(kind, 4) is None

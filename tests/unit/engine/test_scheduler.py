@@ -6,6 +6,7 @@ import pytest
 
 from easel.domain.sampling import Sampler
 from easel.engine.batch import Batch, BatchKey, Row
+from easel.engine.costs import ENOUGH, Costs
 from easel.engine.fake import FakeRunner
 from easel.engine.request import Checkpoint
 from easel.engine.samplers import Plan
@@ -130,6 +131,21 @@ def test_a_tick_has_no_more_rows_than_allowed_and_fills_up_with_smaller_pictures
     chooser.add(make("d", guidance=1.0, steps=50))
     assert tick(chooser) == ["a", "b", "d"]
     assert chooser.why_waiting("c") == "the batch has 1 rows left, the picture takes 2"
+
+
+def test_no_more_rows_share_a_tick_than_pay_and_those_left_out_are_told(make):
+    costs = Costs()
+    chooser = Scheduler(max_rows=8, deterministic=False, max_checkpoints=2, costs=costs)
+    pictures = [make(id, steps=50) for id in "abcd"]
+    for picture in pictures:
+        chooser.add(picture)
+    for rows in (8, 4, 2):
+        for _ in range(ENOUGH + 1):
+            assert 2 * len(tick(chooser)) == rows
+            costs.record(BatchKey.of(pictures[0]).kind, rows, 0.1 * rows)
+    [drawn] = tick(chooser)
+    waiting = next(picture.id for picture in pictures if picture.id != drawn)
+    assert chooser.why_waiting(waiting) == "calls of more than 2 rows take longer than they gain here"
 
 
 def test_another_size_waits_for_its_own_tick_and_says_so(make):

@@ -1,15 +1,19 @@
 """Whatever arrives, and whenever: what must hold of every tick."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from easel.domain.sampling import Sampler, Spacing
+from easel.engine.costs import Costs
 from easel.engine.engine import Engine
 from easel.engine.events import Finished, Progress
 from easel.engine.fake import FakeRunner
 from easel.engine.request import Checkpoint, PictureRequest
+from easel.engine.scheduler import Scheduler
+from easel.engine.trajectory import Trajectory
 
 CHECKPOINTS = [Checkpoint(name=name, family="sd2", folder=Path(f"/{name}")) for name in "xyz"]
 
@@ -37,6 +41,20 @@ def arrivals(draw) -> list[tuple[int, PictureRequest]]:
         )
         for number in range(count)
     ]
+
+
+@st.composite
+def streams(draw) -> list[tuple[int, PictureRequest]]:
+    """Some pictures at first, then others again and again, after the same ticks: as good as for ever."""
+    first, pattern = draw(arrivals()), draw(arrivals())
+    rounds = draw(st.integers(1, 60 // len(pattern)))
+    lasts = draw(st.integers(1, 12))
+    again = [
+        (number * lasts + at, replace(request, id=f"{request.id} of round {number}"))
+        for number in range(rounds)
+        for at, request in pattern
+    ]
+    return [*first, *again]
 
 
 @settings(deadline=None, max_examples=100)
@@ -89,3 +107,53 @@ def under_way_at_once(calls: list[tuple[str, ...]], requests: dict[str, PictureR
         len({requests[id].checkpoint for id, (first, last) in spans.items() if first <= number <= last})
         for number in range(len(calls))
     )
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    streams(),
+    st.integers(2, 9),
+    st.booleans(),
+    st.integers(1, 3),
+    st.floats(0, 0.2),
+)
+def test_waiting_ages_so_that_nobody_starves_and_everybody_is_told_why(
+    asked: list[tuple[int, PictureRequest]], max_rows: int, deterministic: bool, max_checkpoints: int, each: float
+) -> None:
+    """From the moment a picture is due, it is done after as many ticks as the pictures that were there by then have
+    calls left: whatever comes later, for however long, waits behind it. And who is in no tick has a sentence that says
+    why.
+    """
+    costs = Costs()
+    chooser = Scheduler(max_rows=max_rows, deterministic=deterministic, max_checkpoints=max_checkpoints, costs=costs)
+    waiting = sorted(asked, key=lambda arrival: arrival[0])
+    pictures: dict[str, Trajectory] = {}
+    ends: dict[str, int] = {}
+    work_done = tick = 0
+    while waiting or pictures:
+        while waiting and waiting[0][0] <= tick:
+            _, request = waiting.pop(0)
+            plan = FakeRunner().plan(request)
+            pictures[request.id] = Trajectory(request, plan)
+            chooser.add(pictures[request.id])
+            assert chooser.why_waiting(request.id)
+        calls_left = sum(len(picture.plan.steps) - picture.done for picture in pictures.values())
+        for id, picture in pictures.items():
+            if work_done >= picture.due:
+                ends.setdefault(id, tick + calls_left)
+        batch = chooser.next_batch()
+        tick += 1
+        if batch is None:
+            continue
+        together = {picture.id for picture in batch.pictures}
+        assert all((chooser.why_waiting(id) is None) == (id in together) for id in pictures)
+        chooser.record(batch)
+        rows = sum(picture.rows for picture in batch.pictures)
+        costs.record(batch.key.kind, rows, 0.1 + each * rows)
+        for picture in batch.pictures:
+            picture.is_prepared = True
+            work_done += picture.work_per_call
+            if picture.is_done:
+                chooser.remove(picture.id)
+                del pictures[picture.id]
+                assert tick <= ends.get(picture.id, tick), "it was due, and others that came later went first"
