@@ -71,7 +71,7 @@ class Source:
             return network
         kept = self._host.parts.get(part) if self._host else None
         if kept is None:
-            form = Form(dtype=self.dtype, channels_last=channels_last, pinned=self._host is not None)
+            form = Form(dtype=self.dtype, channels_last=channels_last, pinned=self.device.type == "cuda")
             kept = self._read(part, wanted, form)
             if self._host:
                 self._host.parts[part] = kept
