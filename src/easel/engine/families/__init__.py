@@ -43,6 +43,10 @@ class Family:
         module, _, name = self.loader.partition(":")
         return getattr(import_module(module), name).load(source)
 
+    def bring_libraries(self) -> None:
+        """Import what the family is made of, as its first load would."""
+        import_module(self.loader.partition(":")[0])
+
 
 def _is_first(pipeline: str, folder: Path) -> bool:
     """Stable Diffusion 1 reads CLIP-L, 768 wide; whatever else has its pipeline is taken for a 2."""
