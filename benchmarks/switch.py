@@ -24,10 +24,11 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from benchmarks.record import save
 from easel.domain.sampling import Sampler, Spacing
-from easel.engine.checkpoints import CheckpointLoader
 from easel.engine.engine import Engine
 from easel.engine.events import Progress
+from easel.engine.families import family_named
 from easel.engine.families.examine import examine
+from easel.engine.families.source import Source
 from easel.engine.request import Checkpoint, PictureRequest
 from easel.engine.runner import TorchRunner
 
@@ -40,14 +41,13 @@ def main() -> None:
     torch.set_num_threads(1)
     try:
         checkpoints = [make_checkpoint(place / name, seed) for seed, name in enumerate("ab")]
-        loader = CheckpointLoader(torch.device("cpu"), torch.float32, host_bytes=0)
         result = {
             "bytes_in_float32": 4 * examine(checkpoints[0].folder).parameters,
             "seconds": {
                 "in_memory": switches(checkpoints, runs, weight_bytes=None),
                 "from_page_cache": switches(checkpoints, runs, weight_bytes=2**20),
                 "one_step_alone": switches(checkpoints[:1], runs, weight_bytes=None),
-                "load_alone": timed(lambda: loader.load(checkpoints[0]), runs),
+                "load_alone": timed(lambda: load(checkpoints[0]), runs),
                 "diffusers": timed(lambda: from_pretrained(checkpoints[0]), runs),
             },
         }
@@ -133,6 +133,10 @@ def request(id: str, checkpoint: Checkpoint) -> PictureRequest:
         sampler=Sampler.DDIM,
         spacing=Spacing.MODEL,
     )
+
+
+def load(checkpoint: Checkpoint) -> None:
+    family_named(checkpoint.family).load(Source(checkpoint.folder, torch.device("cpu"), torch.float32))
 
 
 def from_pretrained(checkpoint: Checkpoint) -> None:

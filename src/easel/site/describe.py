@@ -92,6 +92,20 @@ def facts_of(model: Model, draws: Model | None) -> list[tuple[str, str]]:
             ("Other sizes", f"{limits.min_size} to {limits.max_size} a side, in steps of {limits.multiple_of}"),
             ("Steps", f"{limits.min_steps} to {limits.max_steps}, usually {defaults.steps}"),
         ]
+    return facts + _facts_of_weights(model)
+
+
+def _facts_of_weights(model: Model) -> list[tuple[str, str]]:
+    """What its installer found out; nothing where nobody has looked."""
+    facts: list[tuple[str, str]] = []
+    if model.resolution and model.objective:
+        facts.append(("Trained at", f"{model.resolution} pixels, {model.objective.replace('_', '-')}"))
+    if model.parameters:
+        facts.append(("Parameters", f"{model.parameters / 1e6:,.1f} million"))
+    if model.size_bytes:
+        facts.append(("Weights", f"{model.size_bytes / 1e6:,.1f} MB"))
+    if model.sha256:
+        facts.append(("SHA-256", model.sha256[:10]))
     return facts
 
 

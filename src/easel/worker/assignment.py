@@ -16,6 +16,8 @@ from easel.jobs.queue import Lease
 from easel.jobs.tables import Job
 from easel.worker.sources import Sources
 
+HASH_DIGITS = 10
+
 MOST_PREVIEWS = 16
 """Of one picture: for one that takes a minute, one every four seconds."""
 
@@ -49,6 +51,8 @@ class Assignment:
     request: GenerationRequest
     checkpoint: Checkpoint
     adapters: tuple[AdapterMix, ...] = ()
+    model_hash: str | None = None
+    """The first digits of its weights' SHA-256, as the field writes them into pictures."""
     images: dict[int, Any] = field(default_factory=dict[int, Any])
     notes: list[str] = field(default_factory=list[str])
     steps_done: int = 0
@@ -111,6 +115,7 @@ def assignment_of(session: Session, job: Job) -> Assignment:
         temporary=generation.temporary,
         request=request,
         checkpoint=Checkpoint(name=model.model_id, family=model.family, folder=weights_folder(model.weights)),
+        model_hash=model.sha256[:HASH_DIGITS] if model.sha256 else None,
         adapters=tuple(_adapter(session, use) for use in request.extras.adapters),
     )
 

@@ -85,7 +85,7 @@ class Delivery:
             request,
             index=index,
             model_name=request.model_id,
-            model_hash=None,
+            model_hash=assignment.model_hash,
             lora_hashes={mix.adapter.name: autov3(mix.adapter.file) for mix in assignment.adapters},
         )
         format = request.extras.output_format

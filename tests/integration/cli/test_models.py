@@ -23,6 +23,7 @@ from easel.engine.families.folder import read_noise_schedule
 from easel.engine.ldm.convert import convert
 from easel.engine.ldm.layout import trained_for
 from easel.engine.tensorfile import read_header
+from easel.site.describe import facts_of
 
 Easel = Callable[..., str]
 
@@ -183,6 +184,8 @@ class TestASingleFile:
             assert model.parameters
             assert model.parameters > 1_000_000
             assert (defaults_of(model).width, limits_of(model).max_size) == (768, 1024)
+            facts = dict(facts_of(model))
+            assert (facts["Trained at"], facts["SHA-256"]) == ("768 pixels, v-prediction", model.sha256[:10])
             folder = Path(str(model.weights))
         assert folder.is_relative_to(tmp_path / "data" / "models" / "my-model")
         assert examine(folder).family == "sd2"
