@@ -81,6 +81,21 @@ def limits_of(model: Model) -> Limits:
     return read_limits(model.limits)
 
 
+def nearest_size(limits: Limits, width: int, height: int) -> tuple[int, int]:
+    """The size most like the one asked for that the model draws: of its shape where the limits allow."""
+    longer, shorter = max(width, height), min(width, height)
+    scale = min(1.0, limits.max_size / longer)
+    scale = max(scale, min(limits.min_size / shorter, limits.max_size / longer))
+
+    def fit(side: int) -> int:
+        rounded = round(side * scale / limits.multiple_of) * limits.multiple_of
+        lowest = -(-limits.min_size // limits.multiple_of) * limits.multiple_of
+        highest = limits.max_size // limits.multiple_of * limits.multiple_of
+        return min(max(rounded, lowest), highest)
+
+    return fit(width), fit(height)
+
+
 def resolve(
     model: Model, draft: GenerationDraft, new_seed: Callable[[], int], sizes: Mapping[str, Size] = MappingProxyType({})
 ) -> GenerationRequest:

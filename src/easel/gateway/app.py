@@ -1,9 +1,8 @@
 """The HTTP door: every route, and one way from an error to an answer."""
 
-import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -17,8 +16,9 @@ from easel import __version__
 from easel.db.session import DATABASE_IS_DOWN
 from easel.domain.errors import DomainError
 from easel.gateway import errors
-from easel.gateway.dialects.modelslab.routes import answer_error, modelslab_router
-from easel.gateway.errors import refusal_of
+from easel.gateway.dialects.modelslab import routes as modelslab
+from easel.gateway.dialects.openai import routes as openai
+from easel.gateway.errors import Shape, refusal_of
 from easel.gateway.files import files_router
 from easel.gateway.health import health_router
 from easel.gateway.limits import LimitBody
@@ -32,6 +32,14 @@ from easel.site.sessions import SessionSigner
 from easel.site.site import Site
 
 
+SHAPES: Final[Mapping[str, Shape]] = {
+    "api": modelslab.answer_error,
+    "files": modelslab.answer_error,
+    "v1": openai.answer_error,
+}
+"""How errors are written, by the first part of a path."""
+
+
 def create_app(services: Services) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
@@ -43,7 +51,8 @@ def create_app(services: Services) -> FastAPI:
     app = FastAPI(title="Easel", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.include_router(health_router(services))
     app.include_router(files_router(services))
-    app.include_router(modelslab_router(services))
+    app.include_router(modelslab.modelslab_router(services))
+    app.include_router(openai.openai_router(services))
     app.include_router(payments_router(services))
     app.include_router(live_router(services))
     app.include_router(site_router(services))
@@ -69,8 +78,8 @@ class Static(StaticFiles):
 
 def answer(request: Request, error: Exception) -> Response:
     """Every error leaves through here, in the shape of the dialect whose path was called."""
-    in_api = re.match("/(api|files)(/|$)", request.scope["path"])
-    return (answer_error if in_api else errors.plain)(request, refusal_of(error))
+    first = request.scope["path"].split("/", 2)[1]
+    return SHAPES.get(first, errors.plain)(request, refusal_of(error))
 
 
 def _answer_errors(app: FastAPI, site: Site) -> None:

@@ -48,6 +48,8 @@ class Refusal:
     message: str
     retry_after: int | None = None
     allow: str | None = None
+    field: str | None = None
+    """Which field is wrong, by our name for it."""
     unreadable: bool = False
     """The body could not be read at all; some dialects have words of their own for that."""
 
@@ -78,6 +80,8 @@ def refusal_of(error: Exception) -> Refusal:
             return Refusal(STATUS[error.kind], error.message, unreadable=True)
         case TooManyQueued() | TooManyAttempts():
             return Refusal(STATUS[error.kind], error.message, retry_after=error.retry_after)
+        case InvalidRequest():
+            return Refusal(STATUS[error.kind], error.message, field=error.field)
         case DomainError():
             return Refusal(STATUS[error.kind], error.message)
         case HTTPException():

@@ -75,6 +75,7 @@ def _read_json(body: bytes) -> Fields:
 
 
 async def _read_multipart(request: Request) -> Fields:
+    """Of a name that is sent again the last value counts, unless the name says that it is a list: `image[]`."""
     try:
         form = await request.form(max_part_size=MAX_BODY_BYTES)
     except BodyTooLarge:
@@ -82,7 +83,13 @@ async def _read_multipart(request: Request) -> Fields:
     except (MultiPartException, HTTPException, KeyError, ValueError):
         raise UnreadableBody("The body is no readable multipart form; check its boundary.") from None
     try:
-        return {name: await _read_part(part) for name, part in form.items()}
+        fields: Fields = {}
+        for name, part in form.multi_items():
+            value = await _read_part(part)
+            if name.endswith("[]"):
+                value = [*cast(list[object], fields.get(name, [])), value]
+            fields[name] = value
+        return fields
     finally:
         await form.close()
 

@@ -41,3 +41,5 @@ class Services:
     """Base of mailed links. Never a request's own address: whoever asks could have the link lead to themselves."""
     doors: Doors = field(default_factory=Doors)
     postman: Postman = field(default_factory=lambda: Postman(LogMailer()))
+    blocking_wait_seconds: float = 600.0
+    """How long a request of a dialect that knows no `processing` is kept waiting."""

@@ -17,8 +17,12 @@ LONGEST_WAIT_SECONDS: Final = 20.0
 """Clients of the field give up after 25 to 30 seconds."""
 
 
-async def wait_until_finished(services: Services, placed: GenerationView) -> GenerationView:
+async def wait_until_finished(
+    services: Services, placed: GenerationView, seconds: float | None = None
+) -> GenerationView:
     """The generation once it is finished, or as it stands when the wait is over or the process about to end.
+
+    Waits `seconds`, or as long as a client of the field does.
 
     A database that cannot be asked ends nothing: the order is accepted and its money held, so an error now would have
     the client order, and pay, a second time. What was seen last is still true enough.
@@ -32,7 +36,7 @@ async def wait_until_finished(services: Services, placed: GenerationView) -> Gen
             return last
 
     now = asyncio.get_running_loop().time
-    deadline = now() + min(services.wait_seconds, LONGEST_WAIT_SECONDS)
+    deadline = now() + (min(services.wait_seconds, LONGEST_WAIT_SECONDS) if seconds is None else seconds)
     # Subscribe first, look second: what happens between the two is in the queue.
     with services.hub.subscribe(GENERATIONS, generation=placed.id) as messages:
         view = await run_in_threadpool(look, placed)
