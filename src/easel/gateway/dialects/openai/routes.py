@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from easel.accounts.tables import Account, ApiKey, Scope
-from easel.artifacts.inputs import StoredInput, record_inputs, store_input, store_mask
+from easel.artifacts.inputs import StoredInput, store_input, store_mask
 from easel.catalogue.limits import defaults_of, limits_of
 from easel.catalogue.queries import find_model, list_models
 from easel.domain.errors import InvalidRequest
@@ -115,7 +115,6 @@ def _place(
     keys = {name: one.key for name, one in stored.items()}
     orders = orders_of(asked, model_id, Inputs(**keys), defaults_of(model), limits_of(model))
     warnings = [*warnings, *orders.warnings]
-    record_inputs(session, stored.values(), services.clock.now())
     views: list[GenerationView] = []
     for number, draft in enumerate(orders.drafts):
         if views:  # one row of seeds over all orders
@@ -130,6 +129,7 @@ def _place(
             idempotency=_numbered(terms.idempotency, number),
             max_wait=terms.max_wait,
             api_key_id=used.id,
+            inputs=tuple(stored.values()),
         )
         views.append(get_view(session, services.clock, used.account_id, generation.id))
     return Placed(views, warnings)

@@ -1,0 +1,185 @@
+"""OpenAI's dialect where no picture need be drawn: shapes, errors, bad input."""
+
+import base64
+import json
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from shop import PNG, Shop
+
+from easel.billing.wallets import balance, reserved
+from easel.gateway.app import create_app
+
+GENERATIONS = "/v1/images/generations"
+
+
+@pytest.fixture
+def asking(shop: Shop) -> Iterator["Asking"]:
+    """A server that waits for pictures, and a hand that draws them meanwhile."""
+    app = create_app(replace(shop.services, blocking_wait_seconds=20.0))
+    with TestClient(app, base_url="http://easel.test") as client:
+        yield Asking(shop, client)
+
+
+class Asking:
+    def __init__(self, shop: Shop, client: TestClient) -> None:
+        self.shop, self.client = shop, client
+
+    def post(self, path: str = GENERATIONS, *, drawn: int = 0, error: str | None = None, **fields: Any) -> Any:
+        """The answer, while `drawn` orders are drawn, or fail, beside it."""
+
+        def draw() -> None:
+            for _ in range(drawn):
+                while True:
+                    try:
+                        self.shop.draw(error=error)
+                        break
+                    except ValueError:  # nothing to claim yet
+                        time.sleep(0.05)
+
+        hand = threading.Thread(target=draw)
+        hand.start()
+        try:
+            return self.client.post(path, json=fields, headers={"Authorization": f"Bearer {self.shop.key}"})
+        finally:
+            hand.join()
+
+
+def test_the_answer(asking: Asking) -> None:
+    answer = asking.post(drawn=1, prompt="a red star", n=2)
+    assert answer.status_code == 200, answer.text
+    said = answer.json()
+    assert [base64.b64decode(one["b64_json"]) for one in said["data"]] == [PNG, PNG]
+    assert set(said) == {"created", "background", "output_format", "quality", "size", "data", "usage", "easel"}
+    assert said["usage"]["input_tokens_details"] == {"text_tokens": 3, "image_tokens": 0}
+    assert len(said["easel"]["seeds"]) == 2
+
+
+def test_more_than_the_model_draws_at_once_are_several_orders(asking: Asking) -> None:
+    said = asking.post(drawn=2, prompt="a red star", n=6).json()
+    assert len(said["data"]) == 6
+    assert len(said["easel"]["ids"]) == 2
+    seeds = said["easel"]["seeds"]
+    assert seeds == [(seeds[0] + number) % 2**32 for number in range(6)]
+
+
+def test_a_failure_has_the_apis_shape_and_costs_nothing(asking: Asking) -> None:
+    answer = asking.post(drawn=1, error="The picture came out as not-a-number.", prompt="a red star")
+    assert answer.status_code == 500
+    assert answer.json()["error"] == {
+        "message": "The picture came out as not-a-number.",
+        "type": "server_error",
+        "param": None,
+        "code": None,
+    }
+    with asking.shop.services.database.transaction() as session:
+        assert balance(session, asking.shop.account_id) == 1_000_000
+        assert reserved(session, asking.shop.account_id) == 0
+
+
+def test_a_stream_ends_with_the_picture(asking: Asking) -> None:
+    answer = asking.post(drawn=1, prompt="a red star", stream=True)
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    events = [json.loads(line.removeprefix("data: ")) for line in answer.text.splitlines() if line.startswith("data")]
+    assert [event["type"] for event in events] == ["image_generation.completed"]
+    assert base64.b64decode(events[0]["b64_json"]) == PNG
+    assert set(events[0]) >= {"created_at", "background", "output_format", "quality", "size", "usage"}
+
+
+def test_a_stream_says_what_failed(asking: Asking) -> None:
+    answer = asking.post(drawn=1, error="No memory.", prompt="a red star", stream=True)
+    assert "event: error" in answer.text
+    assert '"message": "No memory."' in answer.text
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "param", "code"),
+    [
+        ({}, 400, "prompt", None),
+        ({"prompt": "   "}, 400, "prompt", None),
+        ({"prompt": "x", "n": 0}, 400, "n", None),
+        ({"prompt": "x", "size": "big"}, 400, "size", None),
+        ({"prompt": "x", "output_format": "gif"}, 400, "output_format", None),
+        ({"prompt": "x", "partial_images": 4}, 400, "partial_images", None),
+        ({"prompt": "x", "model": "nobody"}, 404, "model", "model_not_found"),
+        ({"prompt": "x", "model": "2-v1"}, 400, "model", None),
+        ({"prompt": "x", "n": 10, "model": "easel-starter"}, None, None, None),
+    ],
+)
+def test_errors_name_the_parameter(
+    shop: Shop, fields: dict[str, Any], status: int | None, param: str | None, code: str | None
+) -> None:
+    answer = shop.client.post(GENERATIONS, json=fields, headers={"Authorization": f"Bearer {shop.key}"})
+    if status is None:
+        assert answer.status_code in (200, 504)  # nobody draws here
+        return
+    assert answer.status_code == status, answer.text
+    assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
+    assert (answer.json()["error"]["param"], answer.json()["error"]["code"]) == (param, code)
+
+
+def test_an_empty_wallet_and_a_stranger(shop: Shop) -> None:
+    with shop.services.database.transaction() as session:
+        from easel.billing import ledger
+        from easel.domain.money import Micros
+
+        ledger.charge(session, shop.clock, shop.account_id, Micros(1_000_000), "all", "all of it")
+    poor = shop.client.post(GENERATIONS, json={"prompt": "x"}, headers={"Authorization": f"Bearer {shop.key}"})
+    assert (poor.status_code, poor.json()["error"]["code"]) == (402, "insufficient_quota")
+    nobody = shop.client.post(GENERATIONS, json={"prompt": "x"})
+    assert (nobody.status_code, nobody.json()["error"]["code"]) == (401, "invalid_api_key")
+    assert shop.client.get("/v1/nothing").json()["error"]["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize("path", ["/v1/images/edits", "/v1/images/variations"])
+@pytest.mark.parametrize("image", [b"", b"no picture", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"GIF89a"])
+def test_what_is_no_picture_is_refused(shop: Shop, path: str, image: bytes) -> None:
+    answer = shop.client.post(
+        path,
+        data={"prompt": "a star"},
+        files={"image": ("picture.png", image, "image/png")},
+        headers={"Authorization": f"Bearer {shop.key}"},
+    )
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == "image"
+
+
+anything = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.text(max_size=3), max_size=3)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    fields=st.dictionaries(
+        st.sampled_from(
+            ["prompt", "model", "n", "size", "quality", "background", "output_format", "output_compression", "stream"]
+        ),
+        anything,
+        max_size=5,
+    )
+)
+def test_no_field_makes_it_fall_over(shop: Shop, fields: dict[str, Any]) -> None:
+    body = json.dumps({"prompt": "\x00", **fields})  # refused at the latest for its prompt, so that nothing is drawn
+    answer = shop.client.post(GENERATIONS, content=body, headers={"Authorization": f"Bearer {shop.key}"})
+    if answer.status_code in (200, 504):
+        return  # a prompt that may be drawn, which nobody does here
+    assert answer.status_code in (400, 402, 404, 429), answer.text
+    assert set(answer.json()["error"]) == {"message", "type", "param", "code"}
+
+
+def test_the_same_key_orders_once(asking: Asking) -> None:
+    headers = {"Authorization": f"Bearer {asking.shop.key}", "Idempotency-Key": "one"}
+    hand = threading.Timer(0.5, asking.shop.draw)
+    hand.start()
+    first = asking.client.post(GENERATIONS, json={"prompt": "a red star"}, headers=headers).json()
+    hand.join()
+    again = asking.client.post(GENERATIONS, json={"prompt": "a red star"}, headers=headers).json()
+    assert again["easel"]["ids"] == first["easel"]["ids"]
+    other = asking.client.post(GENERATIONS, json={"prompt": "another"}, headers=headers)
+    assert other.status_code == 409
