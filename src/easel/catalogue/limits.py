@@ -112,7 +112,7 @@ def resolve(
     steps, guidance = _or(draft.steps, defaults.steps), _or(draft.guidance, defaults.guidance)
     return GenerationRequest(
         model_id=model.model_id,
-        prompt=_check_prompt(draft.prompt, limits),
+        prompt=_check_prompt(draft, limits),
         negative_prompt=_check_text("negative_prompt", draft.negative_prompt, limits),
         width=_check_size("width", width, limits),
         height=_check_size("height", height, limits),
@@ -144,10 +144,11 @@ def _check_kind(model: Model) -> None:
     )
 
 
-def _check_prompt(prompt: str, limits: Limits) -> str:
-    if not prompt.strip():
+def _check_prompt(draft: GenerationDraft, limits: Limits) -> str:
+    """A picture to begin from may do without words."""
+    if not draft.prompt.strip() and draft.extras.init_image is None:
         raise InvalidRequest("prompt", "prompt is required")
-    return _check_text("prompt", prompt, limits)
+    return _check_text("prompt", draft.prompt, limits)
 
 
 def _check_text(field: str, text: str, limits: Limits) -> str:

@@ -31,7 +31,6 @@ from easel.site.routes import STATIC, site_router
 from easel.site.sessions import SessionSigner
 from easel.site.site import Site
 
-
 SHAPES: Final[Mapping[str, Shape]] = {
     "api": modelslab.answer_error,
     "files": modelslab.answer_error,

@@ -29,6 +29,7 @@ def services(database: Database, clock: SettableClock) -> Services:
         hub=NotificationHub(database.url),
         public_url=None,
         wait_seconds=0.0,
+        blocking_wait_seconds=0.0,
         default_model="easel-starter",
         secret="a secret for tests",
     )

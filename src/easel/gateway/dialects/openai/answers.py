@@ -40,7 +40,9 @@ PARAMS: Final[Mapping[str, str]] = {
 """A field of ours by the name that this API has for it."""
 
 
-def images(asked: Images, views: Sequence[GenerationView], pictures: Sequence[str], warnings: list[str]) -> dict[str, Any]:
+def images(
+    asked: Images, views: Sequence[GenerationView], pictures: Sequence[str], warnings: list[str]
+) -> dict[str, Any]:
     """The answer to all three routes. `pictures` are base64 or links, as was asked."""
     key = asked.response_format
     return {
@@ -52,9 +54,7 @@ def images(asked: Images, views: Sequence[GenerationView], pictures: Sequence[st
     }
 
 
-def event(
-    kind: str, asked: Prompted, view: GenerationView, picture: bytes, **further: Any
-) -> dict[str, Any]:
+def event(kind: str, asked: Prompted, view: GenerationView, picture: bytes, **further: Any) -> dict[str, Any]:
     """One event of a stream: `kind` is like image_generation.completed."""
     return {
         "type": kind,

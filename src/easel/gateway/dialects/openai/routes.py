@@ -17,7 +17,7 @@ from easel.catalogue.queries import find_model, list_models
 from easel.domain.errors import InvalidRequest
 from easel.gateway.auth import as_account, as_key, key_of
 from easel.gateway.dialects.openai import answers, documented
-from easel.gateway.dialects.openai.drafts import Inputs, Orders, model_of, orders_of
+from easel.gateway.dialects.openai.drafts import Inputs, model_of, orders_of
 from easel.gateway.dialects.openai.schemas import Edit, Generate, Images, Prompted, Variation
 from easel.gateway.dialects.openai.streaming import Stream
 from easel.gateway.errors import Refusal

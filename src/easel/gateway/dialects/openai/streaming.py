@@ -74,9 +74,7 @@ class Stream:
             picture = await run_in_threadpool(self.services.blobs.get, key)
             usage = answers.usage(self.asked, [view])
             told = answers.told([view], self.warnings)
-            yield _sse(
-                answers.event(f"{self.kind}.completed", self.asked, view, picture, usage=usage, easel=told)
-            )
+            yield _sse(answers.event(f"{self.kind}.completed", self.asked, view, picture, usage=usage, easel=told))
 
     async def _look(self, last: GenerationView) -> GenerationView:
         def look() -> GenerationView:
@@ -114,5 +112,3 @@ def _is_due(view: GenerationView, shown: int, wanted: int) -> bool:
 
 def _sse(said: dict[str, Any]) -> str:
     return f"event: {said['type']}\ndata: {json.dumps(said)}\n\n"
-
-
