@@ -104,7 +104,7 @@ class OidcClient:
             raise NotAuthenticated(DENIED)
         token = self._exchange(redirect_uri, begun, answer["code"])
         claims = self._checked(token, begun.nonce)
-        if "email" not in claims and "userinfo_endpoint" in self._discovered():
+        if not {"email", "email_verified"} <= claims.keys() and "userinfo_endpoint" in self._discovered():
             claims |= self._userinfo(token, str(claims["sub"]))
         verified = claims.get("email_verified") in (True, "true")
         email, name = claims.get("email"), claims.get("name")
@@ -116,13 +116,13 @@ class OidcClient:
         )
 
     def _exchange(self, redirect_uri: str, begun: Begun, code: str) -> dict[str, Any]:
-        from authlib.oauth2 import OAuth2Error
+        from authlib.common.errors import AuthlibBaseError
 
         endpoint = self._discovered()["token_endpoint"]
         with self._session(redirect_uri) as session:
             try:
                 return self._reach(lambda: session.fetch_token(endpoint, code=code, code_verifier=begun.verifier))
-            except (OAuth2Error, ValueError) as error:
+            except (AuthlibBaseError, ValueError) as error:
                 raise NotAuthenticated(DENIED) from error
 
     def _checked(self, token: dict[str, Any], nonce: str) -> dict[str, Any]:
@@ -165,7 +165,9 @@ class OidcClient:
         said = self._get(self._discovered()["userinfo_endpoint"], headers)
         if said.get("sub") != subject:
             raise NotAuthenticated(STRANGE)
-        return {name: said[name] for name in ("email", "email_verified", "name") if name in said}
+        # The address and the word that it is verified come from one hand.
+        pair = {"email": said.get("email"), "email_verified": said.get("email_verified")}
+        return pair | ({"name": said["name"]} if "name" in said else {})
 
     def _discovered(self) -> dict[str, Any]:
         """The provider's own description (OpenID Connect Discovery 1.0), asked for once."""

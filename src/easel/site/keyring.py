@@ -50,7 +50,9 @@ class Keyring:
             with services.database.transaction() as session:
                 visitor = self._site.form_owner(session, request, csrf)
             return self._page(request, visitor, refusal, name=name, chosen=chosen)
-        return self._page(request, visitor, secret=secret, named=name.strip())
+        page = self._page(request, visitor, secret=secret, named=name.strip())
+        page.headers["Cache-Control"] = "no-store"  # nor by going back
+        return page
 
     def revoke(self, request: Request, key_id: int, csrf: Annotated[str, Form()] = "") -> Response:
         services = self._site.services

@@ -205,6 +205,7 @@ class TestKeys:
         answer = form(house, "/account/keys", "/account/keys", **typed)
         found = re.search(r'<code id="secret">(easel_[\w-]{43})</code>', answer.text)
         assert found, answer.text
+        assert answer.headers["cache-control"] == "no-store"
         return found[1]
 
     def test_a_key_is_shown_once_and_works(self, inside: House, ann: Account) -> None:

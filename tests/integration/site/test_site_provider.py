@@ -111,8 +111,9 @@ class TestWhoComesIn:
         enter(open_house)
         assert accounts(open_house)[0].name == "ann"
 
-    def test_the_e_mail_may_come_from_userinfo(self, open_house: House, idp: TestProvider) -> None:
-        idp.claims = {"email": None, "email_verified": None, "name": None}
+    @pytest.mark.parametrize("missing", ["email", "email_verified"])
+    def test_the_e_mail_may_come_from_userinfo(self, open_house: House, idp: TestProvider, missing: str) -> None:
+        idp.claims = {missing: None}
         idp.info = {"sub": "person-1", "email": "Ann@Example.org", "email_verified": True}
         assert enter(open_house).url.path == STARTER
         assert accounts(open_house)[0].email == ANN
