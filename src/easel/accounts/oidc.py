@@ -33,6 +33,8 @@ SIGNATURES: Final = (
 )
 """Public keys only: with a shared secret, or with `none`, anybody who knows the client could sign."""
 
+ENDPOINTS: Final = frozenset({"authorization_endpoint", "token_endpoint", "jwks_uri"})
+
 DENIED: Final = "The sign-in was not finished at the provider; begin it once more"
 STRANGE: Final = (
     "The provider's answer cannot be trusted; begin the sign-in once more, and tell the operator if it recurs"
@@ -175,8 +177,9 @@ class OidcClient:
             if self._metadata is None:
                 address = self.provider.issuer.rstrip("/") + "/.well-known/openid-configuration"
                 metadata = self._get(address, {})
-                if metadata.get("issuer") != self.provider.issuer:
-                    raise Unavailable(DOWN)  # section 4.3: it describes somebody else
+                # Section 4.3: another issuer's description is not to be used.
+                if metadata.get("issuer") != self.provider.issuer or not metadata.keys() >= ENDPOINTS:
+                    raise Unavailable(DOWN)
                 self._metadata = metadata
             return self._metadata
 

@@ -12,6 +12,7 @@ from httpx2 import get
 from joserfc import jwt
 from joserfc.jwk import OctKey
 from provider import CLIENT, SECRET, TestProvider, new_key, provider
+from receiver import Answer, Receiver
 
 from easel.accounts import passwords
 from easel.accounts.oidc import OidcClient, Provider
@@ -299,3 +300,9 @@ class TestWhatIsNotTrusted:
         """OpenID Connect Discovery 1.0, section 4.3."""
         other = with_provider(house, idp, issuer=idp.issuer + "/")
         assert other.browser.get("/login/oidc").status_code == 503
+
+    @pytest.mark.parametrize("said", [b"", b"[]", b"{}", b'{"issuer": "HERE"}', b"<html>"])
+    def test_what_is_no_description(self, house: House, idp: TestProvider, receiver: Receiver, said: bytes) -> None:
+        receiver.answer = lambda _: Answer(body=said.replace(b"HERE", receiver.url.encode()))
+        answer = with_provider(house, idp, issuer=receiver.url).browser.get("/login/oidc")
+        assert answer.status_code == 503
