@@ -17,6 +17,7 @@ from ldm import text_config, write_vocabulary
 from transformers import CLIPTextModel
 
 from easel.engine.adapters.adaptable import Adaptable
+from easel.engine.backends.base import Opened
 from easel.engine.engine import Engine
 from easel.engine.events import Finished
 from easel.engine.families import FAMILIES, Family, family_of
@@ -40,8 +41,8 @@ class TinyFlow:
     def __init__(self, text: TextEncoder, network: SD3Transformer2DModel, autoencoder: Autoencoder) -> None:
         self.text = TextEncoders(text)
         self._encoder = text
-        self._network = network
         self.adaptable = Adaptable(network, text.network)
+        self.network = Opened.plainly(self.adaptable.adapted(_Call(network)))
         self.autoencoder = autoencoder
         self.bytes = weight_bytes(text.network, network, autoencoder.network)
 
@@ -65,12 +66,22 @@ class TinyFlow:
         conditionings: Sequence[Conditioning],
         factors: torch.Tensor,
     ) -> torch.Tensor:
-        return self._network(
-            latents,
-            encoder_hidden_states=stacked([one.states for one in conditionings]),
-            pooled_projections=torch.stack([one.pooled for one in conditionings]),
-            timestep=timesteps,
-            return_dict=False,
+        states = stacked([one.states for one in conditionings])
+        return self.network(factors, latents, timesteps, states, torch.stack([one.pooled for one in conditionings]))
+
+
+class _Call(torch.nn.Module):
+    """The network as a function of tensors."""
+
+    def __init__(self, transformer: SD3Transformer2DModel) -> None:
+        super().__init__()
+        self.transformer = transformer
+
+    def forward(
+        self, latents: torch.Tensor, timesteps: torch.Tensor, states: torch.Tensor, pooled: torch.Tensor
+    ) -> torch.Tensor:
+        return self.transformer(
+            latents, encoder_hidden_states=states, pooled_projections=pooled, timestep=timesteps, return_dict=False
         )[0]
 
 
