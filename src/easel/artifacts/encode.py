@@ -57,8 +57,12 @@ def infotext(
     model_name: str,
     model_hash: str | None,
     lora_hashes: Mapping[str, str] | None = None,
+    embedding_hashes: Mapping[str, str] | None = None,
 ) -> str:
-    """The `parameters` text of picture number `index` of `request`. `lora_hashes` are AutoV3, by model_id."""
+    """The `parameters` text of picture number `index` of `request`.
+
+    By model_id, `lora_hashes` are AutoV3, `embedding_hashes` the SHA-256 of their files.
+    """
     extras = request.extras
     settings: dict[str, object] = {
         "Steps": request.steps,
@@ -69,16 +73,24 @@ def infotext(
         "Size": f"{request.width}x{request.height}",
         "Model hash": model_hash and model_hash[:10],
         "Model": model_name,
+        "VAE": extras.vae,
         "Denoising strength": None if extras.init_image is None else f"{extras.strength:g}",
+        "Clip skip": extras.clip_skip if extras.clip_skip > 1 else None,
         "RNG": "CPU",
         "Mask blur": None if extras.mask_image is None else f"{extras.mask_blur:g}",
-        "Lora hashes": ", ".join(f"{name}: {hash[:12]}" for name, hash in (lora_hashes or {}).items()) or None,
+        "Lora hashes": _hashes(lora_hashes),
+        "TI hashes": _hashes(embedding_hashes),
+        "Emphasis": "Original" if any(mark in f"{request.prompt}{request.negative_prompt}" for mark in "([") else None,
         "Version": f"easel {__version__}",
     }
     line = ", ".join(f"{name}: {_quote(value)}" for name, value in settings.items() if value is not None)
     negative = f"Negative prompt: {request.negative_prompt}\n" if request.negative_prompt else ""
     # LoRAs stand in the prompt, where the field's tools look for them.
     return f"{put_adapters(request.prompt, request.extras.adapters)}\n{negative}{line}"
+
+
+def _hashes(by_name: Mapping[str, str] | None) -> str | None:
+    return ", ".join(f"{name}: {hash[:12]}" for name, hash in (by_name or {}).items()) or None
 
 
 def encode(image: Any, text: str, format: Literal["png", "jpeg", "webp"], quality: int) -> bytes:

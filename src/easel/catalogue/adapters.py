@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from easel.catalogue.limits import read_lora_defaults
+from easel.catalogue.limits import KINDS, read_lora_defaults
 from easel.catalogue.queries import find_model
 from easel.catalogue.tables import Model
 from easel.catalogue.weights import comes_with_the_package
@@ -73,6 +73,8 @@ def base_of(session: Session, lora: Model) -> Model:
 
 def drawn_on(session: Session, model: Model) -> Model | None:
     """What draws when the model is named alone: itself, or a LoRA's base; None where nothing does."""
+    if model.kind not in ("checkpoint", "lora"):
+        return None
     try:
         return base_of(session, model) if model.kind == "lora" else model
     except InvalidRequest:
@@ -100,7 +102,7 @@ def check_adapters(
 def _check_model(adapter: Model, checkpoint: Model) -> None:
     if adapter.kind != "lora":
         raise InvalidRequest(
-            "lora_model", f"lora_model names {adapter.model_id}, which is a {adapter.kind} and not a LoRA"
+            "lora_model", f"lora_model names {adapter.model_id}, which is {KINDS[adapter.kind]} and not a LoRA"
         )
     if adapter.weights is None:
         raise ModelNotInstalled(adapter.model_id, field="lora_model")

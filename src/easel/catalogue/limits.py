@@ -7,18 +7,29 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from pydantic import TypeAdapter
 
 from easel.catalogue.sources import Size, check_sources, size_like
 from easel.catalogue.tables import Model
 from easel.domain.errors import InvalidRequest, ModelNotInstalled
+from easel.domain.prompt import check_prompt
 from easel.domain.request import SEED_LIMIT, GenerationDraft, GenerationRequest
 from easel.domain.sampling import Sampler, Spacing
 
 RANDOM_SEED = -1
 """How AUTOMATIC1111 and its clients ask for a seed of our choice."""
+
+KINDS: Final[Mapping[str, str]] = {
+    "checkpoint": "a checkpoint",
+    "lora": "a LoRA",
+    "embedding": "an embedding",
+    "vae": "a VAE",
+    "controlnet": "a ControlNet",
+    "upscaler": "an upscaler",
+}
+"""As sentences say them."""
 
 Value = TypeVar("Value")
 Number = TypeVar("Number", int, float)
@@ -58,7 +69,9 @@ class Limits:
     max_guidance: float
     max_samples: int
     prompt_length: int = 10_000
-    """Characters: far more than any text encoder reads, far less than hurts."""
+    """Characters: far more than anybody writes, far less than hurts."""
+    max_clip_skip: int = 12
+    """As many layers as the smallest text encoder in use has; the engine knows each model's own."""
 
 
 read_defaults = TypeAdapter(Defaults).validate_python
@@ -99,8 +112,8 @@ def nearest_size(limits: Limits, width: int, height: int) -> tuple[int, int]:
 def resolve(
     model: Model, draft: GenerationDraft, new_seed: Callable[[], int], sizes: Mapping[str, Size] = MappingProxyType({})
 ) -> GenerationRequest:
-    """The draft with nothing left open. `sizes` are of the stored inputs that it names, by key;
-    adapters.py looks at its adapters.
+    """The draft with nothing left open. `sizes` are of the stored inputs that it names, by key; adapters.py and
+    companions.py look at the other models that it names.
 
     Raises InvalidRequest naming the field, ModelNotInstalled without weights.
     """
@@ -109,16 +122,19 @@ def resolve(
         raise ModelNotInstalled(model.model_id)
     extras = check_sources(draft.extras, sizes)
     width, height = _size_of(draft, defaults, limits, sizes)
-    steps, guidance = _or(draft.steps, defaults.steps), _or(draft.guidance, defaults.guidance)
+    steps = _check_range("num_inference_steps", _or(draft.steps, defaults.steps), limits.min_steps, limits.max_steps)
+    guidance = _or(draft.guidance, defaults.guidance)
+    _check_range("guidance_scale", guidance, limits.min_guidance, limits.max_guidance)
+    _check_range("clip_skip", draft.extras.clip_skip, 1, limits.max_clip_skip)
     return GenerationRequest(
         model_id=model.model_id,
-        prompt=_check_prompt(draft, limits),
-        negative_prompt=_check_text("negative_prompt", draft.negative_prompt, limits),
+        prompt=_check_prompt(draft, limits, steps, guidance),
+        negative_prompt=_check_negative_prompt(draft.negative_prompt, limits, steps),
         width=_check_size("width", width, limits),
         height=_check_size("height", height, limits),
         samples=_check_range("samples", draft.samples, 1, limits.max_samples),
-        steps=_check_range("num_inference_steps", steps, limits.min_steps, limits.max_steps),
-        guidance=_check_range("guidance_scale", guidance, limits.min_guidance, limits.max_guidance),
+        steps=steps,
+        guidance=guidance,
         seed=_check_seed(draft.seed, new_seed),
         sampler=_or(draft.sampler, defaults.sampler),
         spacing=_or(draft.spacing, defaults.spacing),
@@ -137,21 +153,29 @@ def _size_of(draft: GenerationDraft, defaults: Defaults, limits: Limits, sizes: 
 def _check_kind(model: Model) -> None:
     if model.kind == "checkpoint":
         return
-    kind = {"lora": "LoRA"}.get(model.kind, model.kind)
     raise InvalidRequest(
         "model_id",
-        f"Model {model.model_id} is a {kind}, which draws nothing by itself, not a checkpoint; send one as model_id",
+        f"Model {model.model_id} is {KINDS[model.kind]}, which draws nothing by itself, not a checkpoint; "
+        "send one as model_id",
     )
 
 
-def _check_prompt(draft: GenerationDraft, limits: Limits) -> str:
+def _check_prompt(draft: GenerationDraft, limits: Limits, steps: int, guidance: float) -> str:
     """A picture to begin from may do without words."""
     if not draft.prompt.strip() and draft.extras.init_image is None:
         raise InvalidRequest("prompt", "prompt is required")
-    return _check_text("prompt", draft.prompt, limits)
+    _check_text("prompt", draft.prompt, limits)
+    check_prompt("prompt", draft.prompt, steps, is_guided=guidance > 1)
+    return draft.prompt
 
 
-def _check_text(field: str, text: str, limits: Limits) -> str:
+def _check_negative_prompt(prompt: str, limits: Limits, steps: int) -> str:
+    _check_text("negative_prompt", prompt, limits)
+    check_prompt("negative_prompt", prompt, steps)
+    return prompt
+
+
+def _check_text(field: str, text: str, limits: Limits) -> None:
     if len(text) > limits.prompt_length:
         raise InvalidRequest(
             field, f"{field} must be at most {limits.prompt_length:,} characters long, not {len(text):,}"
@@ -159,7 +183,6 @@ def _check_text(field: str, text: str, limits: Limits) -> str:
     # Neither NUL nor half a surrogate pair can be stored, and no other control character means anything to a model.
     if any(unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\r\t" for character in text):
         raise InvalidRequest(field, f"{field} must not contain control characters")
-    return text
 
 
 def _check_size(field: str, value: int, limits: Limits) -> int:

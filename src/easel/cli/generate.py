@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -26,6 +27,15 @@ UNKNOWN_RESOLUTION = 512
 
 Format: TypeAlias = Literal["png", "jpeg", "webp"]
 FORMATS: dict[str, Format] = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """What the pictures are drawn with beside the checkpoint."""
+
+    loras: list[Path]
+    embeddings: list[Path]
+    vae: Path | None
 
 
 def generate(
@@ -67,6 +77,17 @@ def generate(
         list[str] | None,
         Parameter(help="A LoRA's .safetensors file and how much of it, like FILE:0.8. May be given several times."),
     ] = None,
+    embedding: Annotated[
+        list[Path] | None,
+        Parameter(
+            help="A textual inversion's .safetensors file; the prompt names it by the file's name, without the ending. "
+            "May be given several times."
+        ),
+    ] = None,
+    vae: Annotated[
+        Path | None, Parameter(help="Another autoencoder: a folder in diffusers' layout or a .safetensors file.")
+    ] = None,
+    clip_skip: Annotated[int, Parameter(help="2 reads the text encoder's last layer but one, and so on.")] = 1,
 ) -> None:
     """Draw what the prompt says. Size, steps, guidance and sampler are the model's own unless given.
 
@@ -83,8 +104,16 @@ def generate(
     if mask is not None:
         sources["mask_image"] = store_mask(blobs, _read(mask), field="mask")
     loras = [_lora(text) for text in lora or []]
+    files = Files(
+        loras=[file for file, _ in loras],
+        embeddings=[_there("embedding", file) for file in embedding or []],
+        vae=_there("vae", vae) if vae else None,
+    )
     extras = Extras(
         adapters=tuple(AdapterUse(file.stem, strength) for file, strength in loras),
+        embeddings=tuple(file.stem for file in files.embeddings),
+        vae=files.vae.stem if files.vae else None,
+        clip_skip=clip_skip,
         **{name: stored.key for name, stored in sources.items()},
         strength=strength,
         mask_blur=mask_blur,
@@ -110,7 +139,6 @@ def generate(
         spacing=spacing or own.spacing,
         extras=extras,
     )
-    files = [file for file, _ in loras]
     if samples < 1:
         raise InvalidRequest("samples", f"samples must be 1 or more, not {samples}.")
     if not out.parent.is_dir():
@@ -132,7 +160,7 @@ def habits_of(model: str, folder: Path) -> tuple[Defaults, Limits]:
     return defaults_for(found.family, resolution), limits_for(resolution)
 
 
-def _draw(request: GenerationRequest, folder: Path, blobs: BlobStore, loras: list[Path]) -> list[Any]:
+def _draw(request: GenerationRequest, folder: Path, blobs: BlobStore, files: Files) -> list[Any]:
     """All pictures of the request, with a progress bar on stderr."""
     from rich.console import Console
     from rich.progress import Progress as ProgressBar
@@ -145,7 +173,7 @@ def _draw(request: GenerationRequest, folder: Path, blobs: BlobStore, loras: lis
     engine = Engine(TorchRunner())
     sources = load_sources(blobs, request)
     for index in range(request.samples):
-        engine.add(_picture(request, index, folder, sources, loras))
+        engine.add(_picture(request, index, folder, sources, files))
     images: dict[str, Any] = {}
     console = Console(stderr=True, highlight=False, markup=False)
     for note in sources.notes:
@@ -168,7 +196,7 @@ def _draw(request: GenerationRequest, folder: Path, blobs: BlobStore, loras: lis
     return [images[str(index)] for index in range(request.samples)]
 
 
-def _picture(request: GenerationRequest, index: int, folder: Path, sources: Any, loras: list[Path]) -> Any:
+def _picture(request: GenerationRequest, index: int, folder: Path, sources: Any, files: Files) -> Any:
     from easel.engine.families import family_of
     from easel.engine.request import AdapterMix, Checkpoint, PictureRequest, WeightsFile
 
@@ -191,8 +219,11 @@ def _picture(request: GenerationRequest, index: int, folder: Path, sources: Any,
             AdapterMix(
                 adapter=WeightsFile(name=use.model_id, file=file), strength=use.strength, text_strength=use.strength
             )
-            for use, file in zip(request.extras.adapters, loras, strict=True)
+            for use, file in zip(request.extras.adapters, files.loras, strict=True)
         ),
+        embeddings=tuple(WeightsFile(name=file.stem, file=file) for file in files.embeddings),
+        vae=WeightsFile(name=files.vae.stem, file=files.vae) if files.vae else None,
+        clip_skip=request.extras.clip_skip,
     )
 
 
@@ -210,13 +241,29 @@ def _lora(text: str) -> tuple[Path, float]:
     return file.resolve(), amount
 
 
-def _write(request: GenerationRequest, index: int, image: Any, out: Path, loras: list[Path]) -> Path:
+def _there(option: str, path: Path) -> Path:
+    path = path.expanduser().resolve()
+    if not path.exists():
+        raise InvalidRequest(option, f"There is no file {path}.")
+    return path
+
+
+def _write(request: GenerationRequest, index: int, image: Any, out: Path, files: Files) -> Path:
     from easel.artifacts.encode import encode, infotext
     from easel.engine.adapters.hashes import autov3
+    from easel.engine.ldm.copying import sha256_of
 
     path = out if index == 0 else out.with_stem(f"{out.stem}-{index + 1}")
-    hashes = {use.model_id: autov3(file) for use, file in zip(request.extras.adapters, loras, strict=True)}
-    text = infotext(request, index=index, model_name=request.model_id, model_hash=None, lora_hashes=hashes)
+    text = infotext(
+        request,
+        index=index,
+        model_name=request.model_id,
+        model_hash=None,
+        lora_hashes={
+            use.model_id: autov3(file) for use, file in zip(request.extras.adapters, files.loras, strict=True)
+        },
+        embedding_hashes={file.stem: sha256_of(file) for file in files.embeddings},
+    )
     path.write_bytes(encode(image, text, request.extras.output_format, request.extras.output_quality))
     return path
 

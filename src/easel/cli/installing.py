@@ -8,6 +8,7 @@ from typing import Any
 from easel.catalogue.habits import defaults_for, limits_for
 from easel.catalogue.queries import AboutWeights
 from easel.catalogue.weights import comes_with_the_package, weights_folder
+from easel.cli.companions import install_embedding, install_vae
 from easel.cli.loras import install_lora
 from easel.cli.orders import Installed, Order, download, known_family
 from easel.domain.errors import InvalidRequest
@@ -31,7 +32,12 @@ def install_checkpoint(order: Order) -> Installed:
     return _converted(order, given)
 
 
-INSTALLERS: Mapping[str, Callable[[Order], Installed]] = {"checkpoint": install_checkpoint, "lora": install_lora}
+INSTALLERS: Mapping[str, Callable[[Order], Installed]] = {
+    "checkpoint": install_checkpoint,
+    "lora": install_lora,
+    "embedding": install_embedding,
+    "vae": install_vae,
+}
 """By kind."""
 
 

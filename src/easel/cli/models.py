@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from easel.catalogue import queries
+from easel.catalogue.limits import KINDS
 from easel.catalogue.tables import Model
 from easel.catalogue.weights import weights_folder
 from easel.cli.context import open_installation
@@ -50,11 +51,11 @@ def install(
         Parameter(
             name="--from",
             help="A folder in diffusers' layout, used where it is and to be kept there, or a single .safetensors file, "
-            "of which a folder is made in the data folder; a LoRA's file is used where it is.",
+            "of which a folder is made in the data folder; a LoRA, an embedding or a VAE is used where it is.",
         ),
     ] = None,
     kind: Annotated[
-        str | None, Parameter(help="Of a model that the catalogue does not know: checkpoint or lora.")
+        str | None, Parameter(help="Of a model that the catalogue does not know: checkpoint, lora, embedding or vae.")
     ] = None,
     family: Annotated[str, Parameter(help="sd1, sd2 or sdxl; found out otherwise.")] = AUTO,
     objective: Annotated[
@@ -120,7 +121,9 @@ def _installer(order: Order, kind: str | None) -> Callable[[Order], Installed]:
     kind = order.model.kind if order.model else kind or "checkpoint"
     if kind not in INSTALLERS:
         raise InvalidRequest(
-            "model_id", f"{order.model_id} is a {kind}; only {'s and '.join(INSTALLERS)}s can be installed so far"
+            "model_id",
+            f"{order.model_id} is {KINDS.get(kind, f'a {kind}')}; checkpoints, LoRAs, embeddings and VAEs can be "
+            "installed",
         )
     return INSTALLERS[kind]
 

@@ -5,14 +5,11 @@ network and another on the text encoder. Without names the places are AUTOMATIC1
 encoder's and, where no second is given, the network's as well.
 """
 
-import math
 import re
 from dataclasses import dataclass
 
 from easel.domain.errors import InvalidRequest
 from easel.domain.request import AdapterUse
-
-MOST_STRENGTH = 10.0
 
 _TAG = re.compile(r"<(\w+):([^>]+)>")
 
@@ -64,12 +61,9 @@ def _adapter(tag: Tag) -> AdapterUse:
 
 def _number(tag: Tag, text: str) -> float:
     try:
-        number = float(text)
+        return float(text)
     except ValueError:
         raise _broken(tag) from None
-    if not math.isfinite(number) or abs(number) > MOST_STRENGTH:
-        raise InvalidRequest("prompt", f"{tag} asks for a strength of {text}; it must be between -10 and 10")
-    return number
 
 
 def _broken(tag: Tag) -> InvalidRequest:

@@ -30,7 +30,9 @@ Pixels: TypeAlias = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightsFile:
-    """One safetensors file: an adapter, a textual inversion or an autoencoder. Equal files share loaded weights."""
+    """An adapter's, a textual inversion's or an autoencoder's weights: a safetensors file; an autoencoder's may be a
+    folder in diffusers' layout. Equal ones share loaded weights.
+    """
 
     name: str
     file: Path

@@ -17,6 +17,7 @@ from easel.billing.plans import Plan, plan_named
 from easel.billing.pricing import quote
 from easel.billing.subscriptions import month_of
 from easel.catalogue.adapters import check_adapters, choose
+from easel.catalogue.companions import with_companions
 from easel.catalogue.limits import resolve
 from easel.domain.errors import QuotaUsedUp, TooManyQueued
 from easel.domain.request import SEED_LIMIT, GenerationDraft, GenerationRequest
@@ -66,9 +67,10 @@ def submit(
         return earlier
     choice = choose(session, draft)
     check_adapters(choice.draft.extras.adapters, choice.adapters, choice.checkpoint)
+    draft = with_companions(session, choice.draft, choice.checkpoint)
     record_inputs(session, inputs, clock.now())
     sizes = use_inputs(session, draft.extras.inputs, clock.now())
-    request = resolve(choice.checkpoint, choice.draft, new_seed, sizes)
+    request = resolve(choice.checkpoint, draft, new_seed, sizes)
     if webhook:
         check_url(webhook)
     # Two submits of one account stand in line here; otherwise both could see the last free place in the queue, or that

@@ -19,6 +19,7 @@ KINDS: Final = {
     "controlnet": "ControlNet",
     "upscaler": "Upscaler",
 }
+FIELDS: Final = {"lora": "lora_model", "embedding": "embeddings_model", "vae": "vae"}
 OPEN_SOURCE: Final = frozenset({"Apache-2.0", "MIT", "BSD-3-Clause"})
 
 
@@ -39,6 +40,8 @@ class ModelCard:
     is_checkpoint: bool
     """It draws by itself: an adapter needs a checkpoint to be drawn with."""
     can_draw: bool
+    asked_as: str
+    """The field that names it beside a checkpoint."""
 
 
 def card_of(model: Model, draws: Model | None) -> ModelCard:
@@ -57,6 +60,7 @@ def card_of(model: Model, draws: Model | None) -> ModelCard:
         install_command=None if model.weights else _install_command(model),
         is_checkpoint=model.kind == "checkpoint",
         can_draw=bool(model.weights and draws and draws.weights),
+        asked_as=FIELDS.get(model.kind, "model_id"),
     )
 
 
@@ -82,7 +86,7 @@ def facts_of(model: Model, draws: Model | None) -> list[tuple[str, str]]:
         ("Price", f"{format_dollars(model.price)} a picture"),
         ("Licence", model.licence),
     ]
-    if model.kind == "lora":
+    if model.kind in FIELDS:
         facts += [("For checkpoints of", model.family)] if model.family else []
         facts += [("Drawn on", draws.name)] if draws else []
     if model.kind == "checkpoint":

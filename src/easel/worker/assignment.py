@@ -51,6 +51,8 @@ class Assignment:
     request: GenerationRequest
     checkpoint: Checkpoint
     adapters: tuple[AdapterMix, ...] = ()
+    embeddings: tuple[WeightsFile, ...] = ()
+    vae: WeightsFile | None = None
     model_hash: str | None = None
     """The first digits of its weights' SHA-256, as the field writes them into pictures."""
     images: dict[int, Any] = field(default_factory=dict[int, Any])
@@ -91,6 +93,9 @@ class Assignment:
                 sampler=request.sampler,
                 spacing=request.spacing,
                 adapters=self.adapters,
+                embeddings=self.embeddings,
+                vae=self.vae,
+                clip_skip=extras.clip_skip,
                 init=sources.init,
                 mask=sources.mask,
                 strength=extras.strength,
@@ -117,6 +122,8 @@ def assignment_of(session: Session, job: Job) -> Assignment:
         checkpoint=Checkpoint(name=model.model_id, family=model.family, folder=weights_folder(model.weights)),
         model_hash=model.sha256[:HASH_DIGITS] if model.sha256 else None,
         adapters=tuple(_adapter(session, use) for use in request.extras.adapters),
+        embeddings=tuple(_weights(session, "embeddings_model", name) for name in request.extras.embeddings),
+        vae=_weights(session, "vae", request.extras.vae) if request.extras.vae else None,
     )
 
 
@@ -129,6 +136,13 @@ def _adapter(session: Session, use: AdapterUse) -> AdapterMix:
         strength=use.strength,
         text_strength=use.strength if use.text_strength is None else use.text_strength,
     )
+
+
+def _weights(session: Session, field: str, model_id: str) -> WeightsFile:
+    model = find_model(session, model_id)
+    if model.weights is None:
+        raise ModelNotInstalled(model.model_id, field=field)
+    return WeightsFile(name=model.model_id, file=weights_folder(model.weights))
 
 
 def lease_and_index(picture_id: str, worker_id: str) -> tuple[Lease, int]:

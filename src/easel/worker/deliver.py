@@ -14,6 +14,7 @@ from easel.artifacts.encode import encode, infotext
 from easel.artifacts.store import StoredPicture, describe_picture, picture_key
 from easel.db.session import Database
 from easel.engine.adapters.hashes import autov3
+from easel.engine.ldm.copying import sha256_of
 from easel.generations.finish import fail, finish
 from easel.generations.recover import try_again
 from easel.jobs.queue import MAX_ATTEMPTS, Lease, LeaseLost
@@ -87,6 +88,7 @@ class Delivery:
             model_name=request.model_id,
             model_hash=assignment.model_hash,
             lora_hashes={mix.adapter.name: autov3(mix.adapter.file) for mix in assignment.adapters},
+            embedding_hashes={embedding.name: sha256_of(embedding.file) for embedding in assignment.embeddings},
         )
         format = request.extras.output_format
         data = encode(assignment.images[index], text, format, request.extras.output_quality)

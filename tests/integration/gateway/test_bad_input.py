@@ -75,7 +75,7 @@ WRONG_FIELDS: list[tuple[dict[str, Any], str]] = [
     ({"lora_model": "easel-starter"}, "is a checkpoint and not a LoRA"),
     ({"lora_model": "2-v1", "lora_strength": "much"}, "lora_strength must be a number"),
     ({"lora_model": "2-v1", "lora_strength": "0.5,0.6"}, "lora_strength has 2 numbers, and lora_model names 1"),
-    ({"vae": "easel-starter"}, "vae is not available yet"),
+    ({"vae": "easel-starter"}, "vae names easel-starter, which is a checkpoint and not a VAE"),
     ({"ip_adapter_image": "https://x.example/a.png"}, "ip_adapter_image is not available yet"),
 ]
 

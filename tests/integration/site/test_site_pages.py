@@ -80,6 +80,15 @@ def test_an_adapter_that_no_checkpoint_fits_says_how_to_send_it(house: House) ->
     assert "<form" not in text
 
 
+def test_an_embedding_says_how_to_send_it(house: House) -> None:
+    with house.services.database.transaction() as session:
+        mark_installed(session, "2-v1", "/weights/2-v1.safetensors").kind = "embedding"
+    text = house.browser.get("/models/modelslab/2-v1").text
+    assert "<code>2-v1</code> as <code>embeddings_model</code>, or write it into the prompt" in text
+    assert "<form" not in text
+    assert house.browser.get("/models").status_code == 200
+
+
 def test_an_adapter_is_drawn_with_on_its_own_page(house: House) -> None:
     with house.services.database.transaction() as session:
         mark_installed(session, "2-v1", "/weights/2-v1.safetensors").family = "sd2"

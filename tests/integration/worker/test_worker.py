@@ -1,5 +1,6 @@
 """A worker with the fake runner on the real database: what it takes, it delivers, or gives back."""
 
+import hashlib
 import io
 import threading
 import time
@@ -7,6 +8,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,10 +19,11 @@ from safetensors.torch import save_file
 from easel.accounts.queries import create_account
 from easel.accounts.tables import Account
 from easel.artifacts.blobs import BlobStore
-from easel.catalogue.queries import mark_installed
+from easel.catalogue.queries import add_model, mark_installed
 from easel.catalogue.seed import seed_catalogue
+from easel.catalogue.tables import Model
 from easel.db.session import Database
-from easel.domain.request import GenerationDraft
+from easel.domain.request import Extras, GenerationDraft
 from easel.engine.adapters.hashes import autov3
 from easel.engine.engine import Engine
 from easel.engine.fake import FakeRunner
@@ -50,7 +53,7 @@ def account(database: Database) -> Account:
 
 @pytest.fixture
 def order(database: Database, account: Account) -> Callable[..., int]:
-    def order(prompt: str = "a red star", **asked: int) -> int:
+    def order(prompt: str = "a red star", **asked: Any) -> int:
         draft = GenerationDraft(model_id="easel-starter", prompt=prompt, **asked)
         with database.transaction() as session:
             return submit(session, CLOCK, account, draft, base_url="").id
@@ -129,6 +132,32 @@ def test_it_draws_with_the_loras_that_were_asked_for(
     assert (np.asarray(pictures[0]) != np.asarray(pictures[1])).any()
     assert f'Lora hashes: "2-v1: {autov3(file)[:12]}"' in pictures[1].info["parameters"]
     assert pictures[1].info["parameters"].startswith("a red star <lora:2-v1:0.5>\n")
+
+
+def test_it_draws_with_all_that_goes_with_the_checkpoint(
+    database: Database, account: Account, blobs: BlobStore, order: Callable[..., int], tmp_path: Path
+) -> None:
+    file = tmp_path / "my-style.safetensors"
+    save_file({"emb_params": torch.ones(1, 192)}, file)
+    with database.transaction() as session:
+        same = {"provider": "me", "family": "sd2", "summary": "", "description": "", "licence": "", "price": 1}
+        for model_id, kind in (("my-style", "embedding"), ("sharp", "vae")):
+            more = {"name": model_id, "defaults": {}, "limits": {}, "source": None}
+            add_model(session, Model(model_id=model_id, kind=kind, **same, **more)).weights = str(file)
+    asked = [
+        order(seed=7),
+        order("a red star, my-style", seed=7),
+        order(seed=7, extras=Extras(vae="sharp")),
+        order(seed=7, extras=Extras(clip_skip=2)),
+    ]
+    with working(database, blobs, FakeRunner()):
+        views = [wait_for(database, account, generation, final) for generation in asked]
+    pictures = [Image.open(io.BytesIO(blobs.get(view.artifact_keys[0]))) for view in views]
+    assert len({np.asarray(picture).tobytes() for picture in pictures}) == 4
+    texts = [picture.info["parameters"] for picture in pictures]
+    assert f'TI hashes: "my-style: {hashlib.sha256(file.read_bytes()).hexdigest()[:12]}"' in texts[1]
+    assert "VAE: sharp" in texts[2]
+    assert "Clip skip: 2" in texts[3]
 
 
 def test_requests_in_flight_together_share_ticks(

@@ -29,7 +29,7 @@ def test_infotext_is_what_the_field_reads() -> None:
     assert lines[:2] == ["a (red:1.2) star", "Negative prompt: blurry, grey"]
     assert lines[2].startswith(
         "Steps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7.5, Seed: 4294967295, Size: 16x8, "
-        'Model hash: 0123456789, Model: "a, model", RNG: CPU, Version: easel '
+        'Model hash: 0123456789, Model: "a, model", RNG: CPU, Emphasis: Original, Version: easel '
     )
 
 
@@ -40,6 +40,14 @@ def test_loras_stand_in_the_prompt_and_their_hashes_in_the_settings() -> None:
     lines = infotext(request, index=0, model_name="m", model_hash=None, lora_hashes=hashes).split("\n")
     assert lines[0] == "a (red:1.2) star <lora:style:0.8> <lora:light:unet=0.5:te=0.25>"
     assert 'Lora hashes: "style: 0123456789ab, light: fedcba987654", ' in lines[2]
+
+
+def test_what_goes_with_the_checkpoint_stands_where_the_field_looks_for_it() -> None:
+    request = replace(REQUEST, prompt="a star", extras=Extras(vae="sharp", clip_skip=2, embeddings=("bad",)))
+    line = infotext(
+        request, index=0, model_name="m", model_hash=None, embedding_hashes={"bad": "0123456789abcdef"}
+    ).split("\n")[2]
+    assert 'Model: m, VAE: sharp, Clip skip: 2, RNG: CPU, TI hashes: "bad: 0123456789ab", Version' in line
 
 
 def test_every_sampler_and_spacing_has_a_title() -> None:

@@ -12,7 +12,7 @@ from easel.catalogue.entries import read_entries
 from easel.catalogue.limits import defaults_of, limits_of, resolve
 from easel.catalogue.tables import Model
 from easel.domain.errors import InvalidRequest, ModelNotInstalled
-from easel.domain.request import SEED_LIMIT, GenerationDraft, GenerationRequest
+from easel.domain.request import SEED_LIMIT, Extras, GenerationDraft, GenerationRequest
 from easel.domain.sampling import Sampler, Spacing
 
 MODELS = {
@@ -182,3 +182,27 @@ class TestModel:
     def test_a_lora_has_neither_defaults_nor_limits(self, look: Any) -> None:
         with pytest.raises(InvalidRequest, match="not a checkpoint"):
             look(MODELS["2-v1"])
+
+
+class TestPrompts:
+    @pytest.mark.parametrize(
+        ("said", "field", "sentence"),
+        [
+            ({"prompt": " AND ".join("abcdefghi")}, "prompt", "prompt has 9 parts joined by AND"),
+            ({"prompt": "a AND b:-1", "guidance": 1.0}, "prompt", "add up to 0; without guidance"),
+            ({"prompt": "(a:101)"}, "prompt", "prompt has a weight of 101"),
+            ({"negative_prompt": "[(a:101):b:1]"}, "negative_prompt", "negative_prompt has a weight of 101"),
+            ({"prompt": "".join(f"[{n}a:{n}b:{n}]" for n in range(1, 40)), "steps": 50}, "prompt", "says 40 different"),
+            ({"extras": Extras(clip_skip=0)}, "clip_skip", "clip_skip must be between 1 and 12"),
+            ({"extras": Extras(clip_skip=13)}, "clip_skip", "clip_skip must be between 1 and 12"),
+        ],
+    )
+    def test_what_would_take_too_much_is_refused_by_name(self, said: dict[str, Any], field: str, sentence: str) -> None:
+        refused, message = refusal(**said)
+        assert refused == field
+        assert sentence in message
+
+    def test_the_fields_syntax_is_kept_as_it_was_written(self) -> None:
+        said = {"prompt": "(a:1.2) AND [b:c:0.5] BREAK d", "negative_prompt": "[x|y]", "extras": Extras(clip_skip=2)}
+        request = ask(**said)
+        assert {name: getattr(request, name) for name in said} == said

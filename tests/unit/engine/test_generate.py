@@ -9,6 +9,7 @@ import torch
 from ldm import as_ldm, make_networks, write_ldm, write_vocabulary
 from PIL import Image, ImageOps
 from safetensors.torch import save_file
+from transformers import CLIPTextConfig
 
 from easel.catalogue.entries import read_entries
 from easel.cli.generate import STARTER, generate, habits_of
@@ -115,6 +116,29 @@ def test_a_single_file_is_drawn_with_through_a_folder_made_once(tmp_path, capsys
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     with Image.open(tmp_path / "a.png") as picture:
         assert "Model: mine" in picture.info["parameters"]
+
+
+def test_an_embedding_a_vae_and_another_layer_are_drawn_with_and_written_into_the_file(
+    folder, checkpoint, tmp_path, capsys
+) -> None:
+    width = CLIPTextConfig.from_pretrained(folder / "text_encoder").hidden_size
+    save_file({"emb_params": torch.ones(1, width)}, tmp_path / "mystyle.safetensors")
+    asked = {"model": str(folder), "seed": 7, "size": "64x64", "steps": 2}
+    pictures: set[bytes] = set()
+    for more, said in (
+        ({}, "RNG: CPU, Version"),
+        ({"embedding": [tmp_path / "mystyle.safetensors"]}, 'TI hashes: "mystyle: '),
+        ({"vae": folder / "vae"}, "VAE: vae"),
+        ({"clip_skip": 2}, "Clip skip: 2"),
+    ):
+        generate("a mystyle", out=tmp_path / "out.png", **asked, **more)
+        with Image.open(tmp_path / "out.png") as picture:
+            assert said in picture.info["parameters"]
+            pictures.add(picture.tobytes())
+    assert len(pictures) == 3, "the VAE is the checkpoint's own"
+    for more in ({"vae": tmp_path / "no"}, {"embedding": [tmp_path / "no.safetensors"]}):
+        with pytest.raises(InvalidRequest, match="There is no file"):
+            generate("a", out=tmp_path / "out.png", **asked, **more)
 
 
 def test_loras_are_drawn_with_and_written_into_the_file(folder, checkpoint, tmp_path, capsys) -> None:

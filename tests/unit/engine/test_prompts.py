@@ -208,7 +208,7 @@ class TestEmbeddings:
         assert notes == ()
 
     def test_one_is_for_its_own_request_alone(self, deep, read, make) -> None:
-        vectors = {name: torch.randn(2, 32) for name in ("clip_l", "clip_g")}
+        vectors = vectors_for(deep)
         before, _ = read(deep, "a style")
         with_it, _ = read(deep, "a style", embeddings=(make("style", vectors),))
         after, _ = read(deep, "a style")
@@ -216,33 +216,38 @@ class TestEmbeddings:
         assert not torch.equal(before[0].states, with_it[0].states)
 
     def test_one_that_no_prompt_names_is_noted(self, deep, read, make) -> None:
-        vectors = {name: torch.randn(2, 32) for name in ("clip_l", "clip_g")}
+        vectors = vectors_for(deep)
         _, notes = read(deep, "a cat", embeddings=(make("style", vectors),))
         assert notes == ("No prompt names the embedding style.",)
 
     def test_a_negative_prompt_may_name_one(self, deep, read, make) -> None:
-        vectors = {name: torch.randn(2, 32) for name in ("clip_l", "clip_g")}
+        vectors = vectors_for(deep)
         _, notes = read(deep, "a cat", negative_prompt="(bad:1.2)", guidance=5.0, embeddings=(make("bad", vectors),))
         assert notes == ()
 
     @pytest.mark.parametrize(
         ("tensors", "said"),
         [
-            (
-                {"clip_l": (2, 48), "clip_g": (2, 48)},
-                "has vectors of 48 numbers, and this model's text encoder reads 32",
-            ),
-            ({"clip_l": (15, 32), "clip_g": (15, 32)}, "vectors; 1 to 14 can be read"),
-            ({"clip_l": (2, 3, 32), "clip_g": (2, 3, 32)}, "made for another family"),
-            ({"clip_l": (0, 32), "clip_g": (0, 32)}, "has 0"),
-            ({"clip_g": (2, 32)}, "holds no tensor named clip_l or emb_params"),
+            ({"emb_params": (2, 48)}, "has vectors of 48 numbers, and the text encoder of this model reads 32"),
+            ({"clip_l": (2, 32), "clip_g": (2, 40)}, "has vectors of 32 and 40 numbers, and .* for another family"),
+            ({"emb_params": (15, 32)}, "has 15 vectors, and the text encoder of this model reads 14"),
+            ({"emb_params": (2, 3, 32)}, "holds no list of vectors"),
+            ({"emb_params": (0, 32)}, "holds 0 vectors"),
+            ({"clip_l": (2, 32), "clip_g": (3, 32)}, "holds 2 and 3 vectors"),
+            ({"one": (2, 32), "two": (2, 32)}, "holds no tensor named emb_params, nor clip_l and clip_g"),
         ],
     )
-    def test_one_that_does_not_fit_is_refused_by_name(self, deep, read, make, tensors, said: str) -> None:
+    def test_one_that_does_not_fit_is_refused_by_name(self, checkpoint, read, make, tensors, said: str) -> None:
         style = make("style", {name: torch.zeros(shape) for name, shape in tensors.items()})
         with pytest.raises(InvalidRequest, match=f"Embedding style .*{said}") as refusal:
-            read(deep, "style", embeddings=(style,))
-        assert refusal.value.field == "embeddings"
+            read(checkpoint, "style", embeddings=(style,))
+        assert refusal.value.field == "embeddings_model"
+
+    @pytest.mark.parametrize("tensors", [{"<token>": (2, 32)}, {"clip_l": (32,)}, {"emb_params": (1, 32)}])
+    def test_any_of_the_fields_layouts_is_read(self, checkpoint, read, make, tensors) -> None:
+        style = make("style", {name: torch.randn(shape) for name, shape in tensors.items()})
+        _, notes = read(checkpoint, "a style", embeddings=(style,))
+        assert notes == ()
 
     @pytest.mark.parametrize(
         ("name", "data", "said"),
@@ -323,6 +328,11 @@ class TestLengths:
             requests = [make_picture(prompt, checkpoint=checkpoint, prompt=prompt) for prompt in prompts]
             runner, _ = draw(*requests, deterministic=False)
             assert runner.calls == calls
+
+
+def vectors_for(checkpoint: Checkpoint) -> dict[str, torch.Tensor]:
+    names = ("clip_l", "clip_g") if checkpoint.family == "sdxl" else ("emb_params",)
+    return {name: torch.randn(2, 32) for name in names}
 
 
 def conditioning(length: int, family: str) -> Any:

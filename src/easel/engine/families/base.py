@@ -42,7 +42,7 @@ class Texts(Protocol):
         ...
 
     def load_embedding(self, file: WeightsFile) -> Embedding:
-        """Raises InvalidRequest, naming `embeddings`, for one that was made for other encoders."""
+        """Raises InvalidRequest, naming `embeddings_model`, for one that was made for other encoders."""
         ...
 
 

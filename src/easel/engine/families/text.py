@@ -111,7 +111,7 @@ class TextEncoders:
         return " ".join(self._encoders[0].spelled(chunk[0]) for chunk in chunks).strip()
 
     def load_embedding(self, file: WeightsFile) -> Embedding:
-        """Raises InvalidRequest, naming `embeddings`, for one that was made for other encoders."""
+        """Raises InvalidRequest, naming `embeddings_model`, for one that was made for other encoders."""
         room = min(encoder.alphabet.room for encoder in self._encoders)
         return read_embedding(file, [encoder.width for encoder in self._encoders], room)
 

@@ -5,23 +5,21 @@ is read with the checkpoint's settings. Either must speak of the same latents as
 """
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import torch
 
 from easel.domain.errors import InvalidRequest
-from easel.engine.families.folder import PICKLES, read_settings, stamp
+from easel.engine.families.folder import read_settings, stamp
 from easel.engine.families.networks import Autoencoder
 from easel.engine.families.source import Source
-from easel.engine.ldm.names import autoencoder_names
+from easel.engine.families.vae_file import open_vae, part_of
 from easel.engine.request import Checkpoint, WeightsFile
-from easel.engine.tensorfile import TensorFile, TensorInfo, read_header
+from easel.engine.tensorfile import TensorFile
 
-PREFIXES: Final = ("first_stage_model.", "vae.")
-"""What some tools put before all names of a file."""
 LATENTS: Final = ("latent_channels", "scaling_factor", "shift_factor", "latents_mean", "latents_std")
 """Settings that say what the latents are."""
 
@@ -66,23 +64,14 @@ class VaeLoader:
 def load_vae(key: Replacement, device: torch.device, dtype: torch.dtype) -> Autoencoder:
     """Raises InvalidRequest for what is no autoencoder, or one for other latents than the checkpoint's."""
     own, path = read_settings(key.checkpoint.folder, "vae/config.json"), key.vae.file
-    if path.is_dir():
-        part = "vae" if (path / "vae" / "config.json").is_file() else "."
-        _check_fits(read_settings(path, f"{part}/config.json"), own, key)
-        return Autoencoder.load(Source(path, device, dtype), part)
-    if path.suffix in PICKLES:
-        raise InvalidRequest(
-            "vae",
-            f"{path} is a pickle, which can run code when it is read and is never loaded. If you trust it, convert it "
-            "elsewhere: AutoencoderKL.from_single_file(FILE).save_pretrained(FOLDER)",
-        )
-    return Autoencoder.load(_FileSource(_in_todays_names(read_header(path), own), own, device, dtype), "vae")
+    found = open_vae(path)
+    if found.settings is None:
+        return Autoencoder.load(_FileSource(found.header, own, device, dtype))
+    _check_fits(found.settings, own, key)
+    return Autoencoder.load(Source(path, device, dtype), part_of(path))
 
 
-def _check_fits(settings: dict[str, Any], own: dict[str, Any], key: Replacement) -> None:
-    kind = settings.get("_class_name")
-    if kind != "AutoencoderKL":
-        raise InvalidRequest("vae", f"{key.vae.file} is of {kind or 'no kind'}, and no AutoencoderKL.")
+def _check_fits(settings: Mapping[str, Any], own: dict[str, Any], key: Replacement) -> None:
     for name in LATENTS:
         if not _same(settings.get(name), own.get(name)):
             raise InvalidRequest(
@@ -113,25 +102,3 @@ class _FileSource(Source):
 
     def files(self, part: str) -> list[TensorFile]:
         return [self._file]
-
-
-def _in_todays_names(file: TensorFile, settings: dict[str, Any]) -> TensorFile:
-    """The same file with diffusers' names for its tensors."""
-    tensors = {_without_prefix(name): info for name, info in file.tensors.items()}
-    if any(name.startswith(("encoder.down.", "decoder.up.")) for name in tensors):
-        rename = autoencoder_names(len(settings.get("block_out_channels", ())))
-        tensors = {new: info for name, info in tensors.items() if (new := rename(name))}
-    return replace(file, tensors={name: _linear(name, info) for name, info in tensors.items()})
-
-
-def _without_prefix(name: str) -> str:
-    for prefix in PREFIXES:
-        name = name.removeprefix(prefix)
-    return name
-
-
-def _linear(name: str, info: TensorInfo) -> TensorInfo:
-    """Attention's projections are 1 x 1 convolutions in LDM and in diffusers until 2023."""
-    if ".attentions." in name and info.shape[2:] == (1, 1):
-        return replace(info, shape=info.shape[:2])
-    return info

@@ -1,22 +1,14 @@
-"""Textual inversions (arXiv:2208.01618): a few vectors that stand in a prompt where a word's would.
-
-Read from safetensors alone: `emb_params` of AUTOMATIC1111's trainer, `clip_l` and `clip_g` for SDXL's two encoders, or
-one tensor under the name of its token, as diffusers saves it.
-"""
+"""Textual inversions (arXiv:2208.01618): a few vectors that stand in a prompt where a word's would."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import torch
 
 from easel.domain.errors import InvalidRequest
-from easel.engine.reading import Form, Tensors, read_tensors
+from easel.engine.prompts.embedding_file import open_embedding, unusable
+from easel.engine.reading import Form, read_tensors
 from easel.engine.request import WeightsFile
-from easel.engine.tensorfile import read_header
-
-KEYS: Final = (("clip_l", "emb_params"), ("clip_g",))
-"""The names of a tensor for the first text encoder and for the second."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,44 +29,20 @@ class Embedding:
 def read_embedding(file: WeightsFile, widths: Sequence[int], room: int) -> Embedding:
     """For encoders that read vectors of `widths`, at most `room` at a time.
 
-    Raises InvalidRequest, naming `embeddings`, for a file that is not there, not safetensors, or for other encoders.
+    Raises InvalidRequest, naming `embeddings_model`, for a file that cannot be read, or one for other encoders.
     """
-    if file.file.suffix != ".safetensors":
-        raise _unusable(
+    found = open_embedding(file)
+    if found.widths != tuple(widths):
+        has, reads = (" and ".join(map(str, these)) for these in (found.widths, widths))
+        raise unusable(
             file,
-            f"is {file.file.name}, no .safetensors file; other formats can run code when they are read and are "
-            "never loaded. If you trust it, convert it: safetensors.torch.save_file({'emb_params': VECTORS}, FILE)",
+            f"has vectors of {has} numbers, and the text encoder of this model reads {reads}: it was made for another "
+            "family of models",
         )
+    if found.count > room:
+        raise unusable(file, f"has {found.count} vectors, and the text encoder of this model reads {room} at a time")
     try:
-        header = read_header(file.file)
-        tensors = read_tensors(header, header.tensors, Form(dtype=torch.float32))
+        tensors = read_tensors(found.header, found.names, Form(dtype=torch.float32))
     except InvalidRequest as error:
-        raise InvalidRequest("embeddings", f"Embedding {file.name}: {error.message}") from None
-    vectors = tuple(_of_encoder(file, tensors, number) for number in range(len(widths)))
-    for found, width in zip(vectors, widths, strict=True):
-        if found.ndim != 2 or found.shape[1] != width:
-            raise _unusable(
-                file,
-                f"has vectors of {found.shape[-1] if found.ndim else 0} numbers, and this model's text encoder reads "
-                f"{width}: it was made for another family of models",
-            )
-    if not 1 <= len(vectors[0]) <= room or any(len(found) != len(vectors[0]) for found in vectors):
-        counts = " and ".join(str(len(found)) for found in vectors)
-        raise _unusable(file, f"has {counts} vectors; 1 to {room} can be read, as many for each text encoder")
-    return Embedding(file, vectors)
-
-
-def _of_encoder(file: WeightsFile, tensors: Tensors, number: int) -> torch.Tensor:
-    keys = KEYS[number]
-    found = next((tensors[key] for key in keys if key in tensors), None)
-    if found is None and number == 0 and len(tensors) == 1 and "clip_g" not in tensors:
-        (found,) = tensors.values()
-    if found is None:
-        raise _unusable(
-            file, f"holds no tensor named {' or '.join(keys)}, which this model needs: it was made for another family"
-        )
-    return found[None] if found.ndim == 1 else found
-
-
-def _unusable(file: WeightsFile, why: str) -> InvalidRequest:
-    return InvalidRequest("embeddings", f"Embedding {file.name} {why}.")
+        raise unusable(file, f"cannot be read: {error.message}") from None
+    return Embedding(file, tuple(tensors[name].reshape(found.count, -1) for name in found.names))

@@ -207,6 +207,7 @@ def error(refusal: Refusal) -> Error:
 def meta(view: GenerationView) -> dict[str, Any]:
     """What was really used. The size and the steps stand under both of their names."""
     request, details = view.request, view.details
+    embeddings = ",".join(request.extras.embeddings)
     return {
         "prompt": request.prompt,
         "model_id": request.model_id,
@@ -231,10 +232,11 @@ def meta(view: GenerationView) -> dict[str, Any]:
         "use_karras_sigmas": yes_no(request.spacing is Spacing.KARRAS),
         "algorithm_type": "dpmsolver+++" if is_stochastic_sampler(request.sampler) else "no",
         "safety_checker_type": "sensitive_content_text",
-        "vae": None,
+        "vae": request.extras.vae,
         "lora": ",".join(use.model_id for use in request.extras.adapters) or None,
         "lora_strength": ",".join(f"{use.strength:g}" for use in request.extras.adapters) or 1,
-        "clip_skip": 1,
+        **({"embeddings": embeddings} if embeddings else {}),
+        "clip_skip": request.extras.clip_skip,
         "watermark": "no",
         "temp": yes_no(view.temporary),
         "base64": yes_no(details.get("base64", False)),

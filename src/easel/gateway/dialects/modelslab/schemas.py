@@ -73,6 +73,16 @@ class Text2Img(Asked):
         default=[],
         description="How much of each, -2 to 2: one number for all, or one for each with commas between; 1 otherwise.",
     )
+    embeddings_model: Names = Field(
+        default=[],
+        validation_alias=AliasChoices("embeddings_model", "embeddings"),
+        description="Textual inversions of the catalogue, with commas between them; a prompt that names one by its id "
+        "has it without this. Alias: embeddings.",
+    )
+    vae: Name | None = Field(default=None, description="A VAE of the catalogue; the model's own otherwise.")
+    clip_skip: Whole = Field(
+        default=1, description="2 reads the text encoder's last layer but one, and so on, as AUTOMATIC1111 counts."
+    )
     instant_response: Switch = Field(default=False, description="Answer processing at once.")
     base64: Switch = Field(default=False, description="Links end in .base64 and give base64 text.")
     temp: Switch = Field(default=False, description="Links are good for 24 hours.")

@@ -58,7 +58,12 @@ class Reading:
             seed=asked.seed,
             sampler=chosen.sampler,
             spacing=_spacing(asked.use_karras_sigmas),
-            extras=Extras(adapters=_adapters(asked)),
+            extras=Extras(
+                adapters=_adapters(asked),
+                embeddings=tuple(asked.embeddings_model),
+                vae=asked.vae,
+                clip_skip=asked.clip_skip,
+            ),
         )
         warnings = [*_without_effect(asked, draft), *unserved.warnings(further)]
         return cls(asked, further, draft, [chosen.warning, *warnings] if chosen.warning else warnings)

@@ -7,21 +7,16 @@ only make the picture finer, or check it, is named in the answer's `warning`.
 from collections.abc import Mapping
 from typing import Final
 
-from pydantic import AliasChoices, Field
 from sqlalchemy.orm import Session
 
 from easel.catalogue.queries import find_model
 from easel.domain.errors import InvalidRequest
-from easel.gateway.dialects.modelslab.schemas import Asked, Factor, Name, Names, Number, Switch, Text
+from easel.gateway.dialects.modelslab.schemas import Asked, Factor, Name, Switch, Text
 
-NAMES_A_MODEL: Final = ("vae", "embeddings_model", "ip_adapter_id")
+NAMES_A_MODEL: Final = ("ip_adapter_id",)
 
 
 class Unserved(Asked):
-    vae: Name | None = None
-    embeddings_model: Names | None = Field(
-        default=None, validation_alias=AliasChoices("embeddings_model", "embeddings")
-    )
     ip_adapter_id: Name | None = None
     ip_adapter_image: Text | None = None
 
@@ -33,7 +28,6 @@ class Unserved(Asked):
     self_attention: Switch = False
     upscale: Factor = 1.0
     highres_fix: Switch = False
-    clip_skip: Number = 1.0
     watermark: Switch = False
     free_u: Switch = False
     aspect_ratio: Name | None = None
@@ -51,7 +45,6 @@ SAID: Final[Mapping[str, str]] = {
     "self_attention": "the picture was drawn without it",
     "upscale": "the picture has the size it was drawn in",
     "highres_fix": "the picture was drawn in one pass",
-    "clip_skip": "the model's own text layer was used",
     "watermark": "the picture carries none",
     "free_u": "the picture was drawn without it",
     "aspect_ratio": "the size comes from width and height",
