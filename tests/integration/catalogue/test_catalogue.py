@@ -20,6 +20,7 @@ class TestSeed:
     def test_brings_the_models_with_the_starter_ready_and_the_others_not(self, session: Session) -> None:
         assert {model.model_id: model.weights for model in list_models(session)} == {
             "easel-starter": "package:easel-starter",
+            "easel-pixelated": "package:easel-pixelated",
             "stable-diffu": None,
             "2-v1": None,
         }
@@ -31,7 +32,7 @@ class TestSeed:
 
     def test_twice_changes_nothing(self, session: Session) -> None:
         seed_catalogue(session)
-        assert len(list_models(session)) == 3
+        assert len(list_models(session)) == 4
 
     def test_keeps_the_operators_price_and_weights(self, session: Session) -> None:
         set_price(session, "stable-diffu", Micros(9000))
@@ -71,7 +72,7 @@ class TestFindModel:
 
 
 def test_models_are_listed_with_what_draws_first(session: Session) -> None:
-    assert [model.model_id for model in list_models(session)] == ["easel-starter", "stable-diffu", "2-v1"]
+    assert [model.model_id for model in list_models(session)] == ["easel-starter", "easel-pixelated", "stable-diffu", "2-v1"]
 
 
 def test_a_price_below_zero_is_refused(session: Session) -> None:

@@ -10,8 +10,8 @@ ENTRIES = {entry.model_id: entry for entry in read_entries()}
 CHECKPOINTS = [entry for entry in ENTRIES.values() if entry.kind == "checkpoint"]
 
 
-def test_the_three_models_are_there() -> None:
-    assert list(ENTRIES) == ["easel-starter", "stable-diffu", "2-v1"]
+def test_the_models_are_there() -> None:
+    assert list(ENTRIES) == ["easel-starter", "easel-pixelated", "stable-diffu", "2-v1"]
 
 
 def test_each_costs_the_standard_price() -> None:
