@@ -72,7 +72,12 @@ class TestFindModel:
 
 
 def test_models_are_listed_with_what_draws_first(session: Session) -> None:
-    assert [model.model_id for model in list_models(session)] == ["easel-starter", "easel-pixelated", "stable-diffu", "2-v1"]
+    assert [model.model_id for model in list_models(session)] == [
+        "easel-starter",
+        "stable-diffu",
+        "easel-pixelated",
+        "2-v1",
+    ]
 
 
 def test_a_price_below_zero_is_refused(session: Session) -> None:
