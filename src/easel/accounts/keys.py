@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session, contains_eager
 
 from easel.accounts.queries import get_account
@@ -64,6 +64,17 @@ def fit_scopes(scopes: Iterable[str]) -> list[str]:
     return chosen
 
 
+# Written once, not at every request. A session that has seen the account before would answer from its memory, from
+# before a suspension.
+GOOD_KEY: Final = (
+    select(ApiKey, Account)
+    .join(Account)
+    .where(ApiKey.sha256 == bindparam("sha256"), ApiKey.revoked_at.is_(None))
+    .options(contains_eager(ApiKey.account))
+    .execution_options(populate_existing=True)
+)
+
+
 def authenticate(session: Session, clock: Clock, secret: str, scope: Scope) -> ApiKey:
     """The key, with its account, if it may be used for `scope`.
 
@@ -72,10 +83,7 @@ def authenticate(session: Session, clock: Clock, secret: str, scope: Scope) -> A
     The key is looked up by its hash. Comparing in constant time would add nothing: what a timing could tell is about
     the hash, and nobody can steer a hash towards a stored one.
     """
-    wanted = select(ApiKey).join(Account).where(ApiKey.sha256 == sha256_of(secret), ApiKey.revoked_at.is_(None))
-    joined = wanted.add_columns(Account).options(contains_eager(ApiKey.account))
-    # A session that has seen the account before would answer from its memory, from before a suspension.
-    found = session.execute(joined.execution_options(populate_existing=True)).one_or_none()
+    found = session.execute(GOOD_KEY, {"sha256": sha256_of(secret)}).one_or_none()
     if found is None:
         raise NotAuthenticated("Invalid API key")
     key: ApiKey = found[0]

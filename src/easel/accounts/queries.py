@@ -29,8 +29,7 @@ def lock_account(session: Session, account_id: int) -> Account:
 
     Rows may still refer to it. Raises NotFound.
     """
-    mine = select(Account).filter_by(id=account_id).with_for_update(key_share=True)
-    account = session.scalar(mine.execution_options(populate_existing=True))
+    account = session.get(Account, account_id, with_for_update={"key_share": True}, populate_existing=True)
     if account is None:
         raise NotFound(f"There is no account {account_id}")
     return account

@@ -8,11 +8,15 @@ ends. Two verbs on one account therefore happen one after the other, and what a 
 until it commits. The database refuses an overdraft and an unbalanced transfer even if this file is wrong.
 """
 
-from sqlalchemy import func, select, text
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from sqlalchemy.orm import Session
 
 from easel.billing.tables import Hold, HoldState, LedgerEntry, LedgerTransfer, Refund, Wallet, WalletKind
+from easel.db.direct import direct
 from easel.domain.errors import Conflict, InvalidRequest, NotEnoughCredit, NotFound
 from easel.domain.money import MICROS_PER_DOLLAR, Micros, format_dollars
 from easel.kit.clock import Clock
@@ -23,7 +27,22 @@ LARGEST = 1_000_000_000 * MICROS_PER_DOLLAR
 END_KINDS = {HoldState.CAPTURED: "capture", HoldState.RELEASED: "release"}
 """How a transfer is called by what it makes of its hold. One key for both: a hold ends once."""
 
-Wallets = dict[WalletKind, Wallet]
+
+@dataclass(frozen=True, slots=True)
+class LockedWallet:
+    """One of an account's wallets, locked: what it says stays true until the transaction ends."""
+
+    id: int
+    balance: Micros
+
+
+Wallets = dict[WalletKind, LockedWallet]
+
+
+MAKE_HOLD: Final = """
+    INSERT INTO holds (key, account_id, amount, created_at) VALUES (%(key)s, %(account_id)s, %(amount)s, %(now)s)
+    ON CONFLICT (key) DO NOTHING RETURNING id
+"""
 
 
 def hold(session: Session, clock: Clock, account_id: int, amount: Micros, key: str) -> int:
@@ -33,16 +52,12 @@ def hold(session: Session, clock: Clock, account_id: int, amount: Micros, key: s
     """
     _check_amount(amount, at_least=0)
     wallets = _lock_wallets(session, account_id) if amount else {}
-    if amount and _balance(wallets[WalletKind.AVAILABLE]) < amount and _find_hold(session, key) is None:
+    if amount and wallets[WalletKind.AVAILABLE].balance < amount and _find_hold(session, key) is None:
         raise NotEnoughCredit("Insufficient credits. Please add more credits to continue.")
-    hold_id = session.scalar(
-        insert_or_skip(Hold)
-        .values(key=key, account_id=account_id, amount=amount, created_at=clock.now())
-        .on_conflict_do_nothing(index_elements=["key"])
-        .returning(Hold.id)
-    )
-    if hold_id is None:
+    made = direct(session, MAKE_HOLD, {"key": key, "account_id": account_id, "amount": amount, "now": clock.now()})
+    if not made:
         return _same_hold(session, account_id, amount, key)
+    hold_id: int = made[0].id
     if amount:
         change = {wallets[WalletKind.AVAILABLE].id: -amount, wallets[WalletKind.RESERVED].id: amount}
         _book(session, clock, f"hold:{hold_id}", "hold", change)
@@ -122,7 +137,7 @@ def take_back(session: Session, clock: Clock, account_id: int, amount: Micros, k
     available = _lock_wallets(session, account_id)[WalletKind.AVAILABLE]
     if _booked(session, f"payback:{key}"):
         return
-    taken = min(amount, _balance(available))
+    taken = min(amount, available.balance)
     change = {
         _house_wallet(session, WalletKind.CASH): amount,
         available.id: -taken,
@@ -135,7 +150,7 @@ def charge(session: Session, clock: Clock, account_id: int, amount: Micros, key:
     """Take `amount` for something that is no picture, such as a month of a plan. Raises NotEnoughCredit."""
     _check_amount(amount, at_least=1)
     available = _lock_wallets(session, account_id)[WalletKind.AVAILABLE]
-    if _balance(available) < amount and not _booked(session, f"fee:{key}"):
+    if available.balance < amount and not _booked(session, f"fee:{key}"):
         raise NotEnoughCredit(f"This costs {format_dollars(amount)}; add credit first.")
     _book(
         session,
@@ -153,9 +168,9 @@ def adjust(session: Session, clock: Clock, account_id: int, amount: Micros, key:
     if not reason.strip():
         raise InvalidRequest("reason", "An adjustment needs a reason; it stands in the account's statement")
     available = _lock_wallets(session, account_id)[WalletKind.AVAILABLE]
-    if _balance(available) + amount < 0 and not _booked(session, f"adjustment:{key}"):
+    if available.balance + amount < 0 and not _booked(session, f"adjustment:{key}"):
         raise NotEnoughCredit(
-            f"The account has {format_dollars(_balance(available))}; no more than that can be taken from it"
+            f"The account has {format_dollars(available.balance)}; no more than that can be taken from it"
         )
     change = {_house_wallet(session, WalletKind.GRANTS): -amount, available.id: amount}
     _book(session, clock, f"adjustment:{key}", "adjustment", change, reason)
@@ -178,16 +193,16 @@ def _end(session: Session, clock: Clock, held: Hold, state: HoldState, captured:
     _book(session, clock, f"end:{held.id}", END_KINDS[state], change)
 
 
-BOOK = text("""
+BOOK: Final = """
     WITH transfer AS (
-        INSERT INTO ledger_transfers (key, kind, memo, created_at) VALUES (:key, :kind, :memo, :now)
+        INSERT INTO ledger_transfers (key, kind, memo, created_at) VALUES (%(key)s, %(kind)s, %(memo)s, %(now)s)
         ON CONFLICT (key) DO NOTHING RETURNING id
     )
     INSERT INTO ledger_entries (transfer_id, wallet_id, amount)
     SELECT transfer.id, entry.wallet_id, entry.amount
-    FROM transfer, unnest(CAST(:wallets AS bigint[]), CAST(:amounts AS bigint[])) AS entry (wallet_id, amount)
+    FROM transfer, unnest(%(wallets)s::bigint[], %(amounts)s::bigint[]) AS entry (wallet_id, amount)
     RETURNING transfer_id
-""")
+"""
 
 
 def _book(
@@ -195,7 +210,8 @@ def _book(
 ) -> None:
     """Add a transfer, unless `key` is booked already. `amounts` by wallet id sum to zero; zeros are left out."""
     amounts = {wallet: amount for wallet, amount in amounts.items() if amount}
-    booked = session.execute(
+    booked = direct(
+        session,
         BOOK,
         {
             "key": key,
@@ -206,7 +222,7 @@ def _book(
             "amounts": list(amounts.values()),
         },
     )
-    if not booked.all() and _booked(session, key) != amounts:
+    if not booked and _booked(session, key) != amounts:
         raise Conflict(f"{key} is already booked with other amounts; use another key")
 
 
@@ -233,27 +249,25 @@ def _lock_hold(session: Session, hold_id: int) -> Hold:
     return held
 
 
+LOCK_WALLETS: Final = """
+    SELECT id, kind, balance FROM wallets WHERE account_id = %(account_id)s ORDER BY id FOR UPDATE
+"""
+
+
 def _lock_wallets(session: Session, account_id: int) -> Wallets:
     """The account's two wallets, made if need be, read after the lock is had. Locked in one order: by id."""
-    query = select(Wallet).filter_by(account_id=account_id).order_by(Wallet.id).with_for_update()
-    query = query.execution_options(populate_existing=True)
-    wallets = session.scalars(query).all()
+    wallets = direct(session, LOCK_WALLETS, {"account_id": account_id})
     if len(wallets) < 2:
         kinds = (WalletKind.AVAILABLE, WalletKind.RESERVED)
         rows = [{"account_id": account_id, "kind": kind, "balance": 0} for kind in kinds]
         session.execute(insert_or_skip(Wallet).values(rows).on_conflict_do_nothing())
-        wallets = session.scalars(query).all()
-    return {WalletKind(wallet.kind): wallet for wallet in wallets}
+        wallets = direct(session, LOCK_WALLETS, {"account_id": account_id})
+    return {WalletKind(wallet.kind): LockedWallet(wallet.id, Micros(wallet.balance)) for wallet in wallets}
 
 
 def _house_wallet(session: Session, kind: WalletKind) -> int:
     """Its id. The row is not locked: nothing is written to it, and everybody would wait for it."""
     return session.scalars(select(Wallet.id).filter_by(account_id=None, kind=kind)).one()
-
-
-def _balance(wallet: Wallet) -> Micros:
-    assert wallet.balance is not None, "an account's wallet has a balance"
-    return wallet.balance
 
 
 def _check_amount(amount: Micros, *, at_least: int) -> None:

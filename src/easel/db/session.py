@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, InterfaceError, Opera
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
-from easel.db.notify import send_notifications
+from easel.db.notify import Herald, unsent_of
 
 RESTED_SECONDS: Final = 1.0
 """A connection that was not used for so long may have died meanwhile, and is tried before it is handed out."""
@@ -39,13 +39,15 @@ class Database:
         event.listen(self.engine, "checkin", _note_use)
         event.listen(self.engine, "checkout", self._try_if_rested)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
-        event.listen(self._sessions, "before_commit", send_notifications)
+        self._herald = Herald(url)
 
     @contextmanager
     def transaction(self) -> Generator[Session]:
         """All of the block is committed, or none of it. The only place that commits."""
-        with self._sessions() as session, session.begin():
-            yield session
+        with self._sessions() as session:
+            with session.begin():
+                yield session
+            self._herald.tell(unsent_of(session))
 
     def take_role(self, role: str) -> None:
         """Work in `role` in every connection that is made from now on. Once is enough."""
@@ -80,6 +82,7 @@ class Database:
             raise DisconnectionError from None  # the pool makes a new one
 
     def close(self) -> None:
+        self._herald.close()
         self.engine.dispose()
 
 

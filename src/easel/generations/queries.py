@@ -2,22 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Float, Select, exists, func, literal_column, select, text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from easel.artifacts.store import picture_key
-from easel.artifacts.tables import Artifact
-from easel.db.time import present
+from easel.db.direct import direct
 from easel.domain.errors import NotFound
 from easel.domain.money import Micros
 from easel.domain.request import GenerationRequest
-from easel.generations.submit import GENERATE
 from easel.generations.tables import Generation
 from easel.jobs.queue import POSITION
 from easel.jobs.states import JobState
-from easel.jobs.tables import Job
 from easel.kit.clock import Clock
 
 LARGEST_ID = 2**63 - 1
@@ -74,24 +71,39 @@ class GenerationView:
         return self.state.is_final
 
 
+SEEN: Final = f"""
+    SELECT generations.*, jobs.state, jobs.error, jobs.started_at, jobs.finished_at, jobs.attempts,
+        jobs.step, jobs.steps, jobs.preview_key, {POSITION} AS queue_position,
+        ({LATEST_SECONDS.format(model="generations.model_id")}) AS usual_seconds,
+        EXISTS (SELECT FROM artifacts WHERE generation_id = generations.id AND expired_at IS NOT NULL) AS expired,
+        extract(epoch FROM now - jobs.started_at)::float AS since_claim
+    FROM coalesce(%(now)s::timestamptz, statement_timestamp()) AS now, generations
+    JOIN jobs ON jobs.kind = 'generate' AND jobs.subject_id = generations.id
+"""
+"""All that a view is made of, in one statement."""
+
+
 def get_view(session: Session, clock: Clock, account_id: int, generation_id: int) -> GenerationView:
     """Raises NotFound for an id that is not the account's."""
-    mine = _seen(clock).where(Generation.id == generation_id, Generation.account_id == account_id)
-    found = session.execute(mine).one_or_none() if _can_be_an_id(generation_id) else None
-    if found is None:
+    mine = SEEN + "WHERE generations.id = %(id)s AND generations.account_id = %(account_id)s"
+    named = {"now": clock.held, "id": generation_id, "account_id": account_id}
+    found = direct(session, mine, named) if _can_be_an_id(generation_id) else []
+    if not found:
         raise NotFound("Request not found")
-    return _view(*found)
+    return _view(found[0])
 
 
 def view_by_id(session: Session, clock: Clock, generation_id: int) -> GenerationView:
     """For what acts in the name of whoever asked, such as its webhook."""
-    return _view(*session.execute(_seen(clock).where(Generation.id == generation_id)).one())
+    [found] = direct(session, SEEN + "WHERE generations.id = %(id)s", {"now": clock.held, "id": generation_id})
+    return _view(found)
 
 
 def list_views(session: Session, clock: Clock, account_id: int, limit: int = 50) -> list[GenerationView]:
     """The account's newest first."""
-    newest = _seen(clock).where(Generation.account_id == account_id).order_by(Generation.id.desc()).limit(limit)
-    return [_view(*found) for found in session.execute(newest)]
+    newest = SEEN + "WHERE generations.account_id = %(account_id)s ORDER BY generations.id DESC LIMIT %(limit)s"
+    named = {"now": clock.held, "account_id": account_id, "limit": limit}
+    return [_view(found) for found in direct(session, newest, named)]
 
 
 def own_generation(session: Session, account_id: int, generation_id: int) -> Generation:
@@ -113,70 +125,50 @@ def _can_be_an_id(number: int) -> bool:
     return 0 < number <= LARGEST_ID
 
 
-def _seen(clock: Clock) -> Select[Generation, Job, int | None, float | None, bool, float | None]:
-    """All that a view is made of, in one statement."""
-    usual: ColumnElement[Any]
-    usual = literal_column(f"({LATEST_SECONDS.format(model='generations.model_id')})", Float)
-    expired = exists().where(Artifact.generation_id == Generation.id, Artifact.expired_at.is_not(None))
-    since_claim: ColumnElement[Any]
-    since_claim = func.extract("epoch", present(clock) - Job.started_at).cast(Float)
-    columns = select(Generation, Job, POSITION, usual, expired, since_claim)
-    # As it is now, whatever this session has seen before.
-    return columns.join(Job, (Job.kind == GENERATE) & (Job.subject_id == Generation.id)).execution_options(
-        populate_existing=True
-    )
-
-
-def _view(
-    generation: Generation,
-    job: Job,
-    position: int | None,
-    usual_seconds: float | None,
-    expired: bool,
-    since_claim: float | None,
-) -> GenerationView:
-    state = JobState(job.state)
-    request = GenerationRequest.from_json(generation.request)
+def _view(row: Any) -> GenerationView:
+    state = JobState(row.state)
+    request = GenerationRequest.from_json(row.request)
     return GenerationView(
-        id=generation.id,
-        uuid=generation.uuid,
-        account_id=generation.account_id,
-        model_id=generation.model_id,
+        id=row.id,
+        uuid=row.uuid,
+        account_id=row.account_id,
+        model_id=row.model_id,
         state=state,
         request=request,
-        quoted=generation.quoted,
-        cost=generation.captured or Micros(0),
+        quoted=Micros(row.quoted),
+        cost=Micros(row.captured or 0),
         artifact_keys=[
-            picture_key(generation.uuid, index, temporary=generation.temporary, format=request.extras.output_format)
+            picture_key(row.uuid, index, temporary=row.temporary, format=request.extras.output_format)
             for index in range(request.samples)
         ],
-        temporary=generation.temporary,
-        expired=expired,
-        error=job.error,
-        notes=generation.notes,
-        created_at=generation.created_at,
-        started_at=job.started_at,
-        finished_at=job.finished_at,
-        seconds=generation.seconds,
-        queue_position=position,
-        eta_seconds=0.0 if state.is_final else _eta(usual_seconds or UNKNOWN_SECONDS, job, position, since_claim),
-        attempt=job.attempts,
-        step=job.step,
-        steps=job.steps,
-        preview_key=job.preview_key if state is JobState.RUNNING else None,
-        webhook=generation.webhook,
-        track_id=generation.track_id,
-        base_url=generation.base_url,
-        details=generation.details,
+        temporary=row.temporary,
+        expired=row.expired,
+        error=row.error,
+        notes=row.notes,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        seconds=row.seconds,
+        queue_position=row.queue_position,
+        eta_seconds=0.0 if state.is_final else _eta(row),
+        attempt=row.attempts,
+        step=row.step,
+        steps=row.steps,
+        preview_key=row.preview_key if state is JobState.RUNNING else None,
+        webhook=row.webhook,
+        track_id=row.track_id,
+        base_url=row.base_url,
+        details=row.details,
     )
 
 
-def _eta(usual_seconds: float, job: Job, position: int | None, since_claim: float | None) -> float:
+def _eta(row: Any) -> float:
     """Seconds until delivery, by what the model took lately; never less than a moment, for clients sleep on it."""
-    if position is not None or since_claim is None:
-        remaining = usual_seconds * ((position or 0) + 1)
-    elif job.step:
-        remaining = since_claim * (job.steps - job.step) / job.step
+    usual = row.usual_seconds or UNKNOWN_SECONDS
+    if row.queue_position is not None or row.since_claim is None:
+        remaining = usual * ((row.queue_position or 0) + 1)
+    elif row.step:
+        remaining = row.since_claim * (row.steps - row.step) / row.step
     else:
-        remaining = usual_seconds - since_claim
+        remaining = usual - row.since_claim
     return round(max(remaining, 0.25), 2)

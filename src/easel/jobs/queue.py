@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, Integer, Select, func, literal_column, select, text, tuple_, update
+from sqlalchemy import ColumnElement, Select, select, text, tuple_, update
 from sqlalchemy.orm import Session
 
+from easel.db.direct import direct
 from easel.db.notify import JOBS, notify
 from easel.db.time import present
 from easel.domain.errors import Conflict
@@ -61,14 +62,14 @@ class LeaseLost(Conflict):
     """The job has gone to another worker, or was cancelled; what was made of it must be thrown away."""
 
 
-ENQUEUE = text(f"""{LINE_UP}
+ENQUEUE: Final = f"""{LINE_UP}
     INSERT INTO jobs (kind, subject_id, account_id, model_id, state, priority, virtual_start, attempts, max_attempts,
         available_at, expires_at, cancel_requested, created_at)
-    SELECT :kind, :subject_id, :account_id, :model_id, 'queued', :priority, virtual_start, 0, :max_attempts,
-        {NOW}, {NOW} + CAST(:expires_after AS interval), false, {NOW}
-    FROM share
-    RETURNING *
-""")
+    SELECT %(kind)s, %(subject_id)s, %(account_id)s, %(model_id)s, 'queued', %(priority)s, virtual_start,
+        0, %(max_attempts)s, now, now + %(expires_after)s::interval, false, now
+    FROM share, coalesce(%(now)s::timestamptz, statement_timestamp()) AS now
+    RETURNING id
+"""
 
 
 def enqueue(
@@ -83,14 +84,15 @@ def enqueue(
     share: int = 1,
     work: float = 1.0,
     expires_after: timedelta | None = None,
-) -> Job:
-    """Queue a job in the caller's transaction and wake the workers when it commits.
+) -> int:
+    """Queue a job in the caller's transaction and wake the workers when it commits; answers its id.
 
     `work` is how much it is beside others of its kind, in any unit; `share` how much of it the account may have done
     beside others of its class. Who still waits after `expires_after` gives up.
     """
-    job = session.scalars(
-        select(Job).from_statement(ENQUEUE),
+    [job] = direct(
+        session,
+        ENQUEUE,
         {
             "kind": kind,
             "subject_id": subject_id,
@@ -102,30 +104,34 @@ def enqueue(
             "expires_after": expires_after,
             "now": clock.held,
         },
-    ).one()
+    )
     notify(session, JOBS)
-    return job
+    return job.id
 
 
 def job_of(session: Session, kind: str, subject_id: int) -> Job:
     return session.scalars(select(Job).filter_by(kind=kind, subject_id=subject_id)).one()
 
 
+COUNT_UNFINISHED: Final = """
+    SELECT count(*) FROM jobs WHERE account_id = %(account_id)s AND state IN ('queued', 'running')
+"""
+
+
 def count_unfinished(session: Session, account_id: int) -> int:
     """How many jobs of the account are queued or running."""
-    unfinished = Job.state.in_([JobState.QUEUED, JobState.RUNNING])
-    return session.scalar(select(func.count()).where(Job.account_id == account_id, unfinished)) or 0
+    [(count,)] = direct(session, COUNT_UNFINISHED, {"account_id": account_id})
+    return count
 
 
-POSITION: Final[ColumnElement[int | None]] = literal_column(
-    f"""CASE WHEN jobs.state <> 'queued' THEN NULL WHEN jobs.suspect THEN 0 ELSE (
+POSITION: Final = f"""
+    CASE WHEN jobs.state <> 'queued' THEN NULL WHEN jobs.suspect THEN 0 ELSE (
         SELECT count(*) FROM (
             SELECT FROM jobs AS other WHERE other.kind = jobs.kind AND other.state = 'queued' AND NOT other.suspect
             AND (other.priority > jobs.priority OR other.priority = jobs.priority
                 AND (other.virtual_start, other.id) < (jobs.virtual_start, jobs.id))
-            ORDER BY other.priority DESC, other.virtual_start, other.id LIMIT {MOST_COUNTED}) AS before) END""",
-    Integer,
-)
+            ORDER BY other.priority DESC, other.virtual_start, other.id LIMIT {MOST_COUNTED}) AS before) END
+"""
 """How many queued jobs stand before the one of the statement, up to MOST_COUNTED; NULL once it has left the queue.
 
 They are read in the line's own order, so that the index gives the first ones and the others are never looked at.

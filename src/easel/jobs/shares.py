@@ -21,21 +21,21 @@ PATIENCE: Final = timedelta(seconds=30)
 
 AGE_EVERY: Final = 4
 
-LINE_UP = """
+LINE_UP: Final = """
     WITH present AS (
         SELECT coalesce(
             (SELECT virtual_start FROM jobs
-             WHERE kind = :kind AND priority = :priority AND state = 'queued' AND NOT suspect
+             WHERE kind = %(kind)s AND priority = %(priority)s AND state = 'queued' AND NOT suspect
              ORDER BY virtual_start LIMIT 1),
             (SELECT virtual_finish FROM queue_shares
-             WHERE kind = :kind AND priority = :priority ORDER BY virtual_finish DESC LIMIT 1),
+             WHERE kind = %(kind)s AND priority = %(priority)s ORDER BY virtual_finish DESC LIMIT 1),
             0) AS virtual_time
     ), share AS (
         INSERT INTO queue_shares AS mine (account_id, kind, priority, virtual_finish)
-        SELECT :account_id, :kind, :priority, virtual_time + :length FROM present
+        SELECT %(account_id)s, %(kind)s, %(priority)s, virtual_time + %(length)s::float FROM present
         ON CONFLICT (account_id, kind, priority) DO UPDATE
-        SET virtual_finish = greatest(mine.virtual_finish, excluded.virtual_finish - :length) + :length
-        RETURNING virtual_finish - :length AS virtual_start
+        SET virtual_finish = greatest(mine.virtual_finish, excluded.virtual_finish - %(length)s) + %(length)s
+        RETURNING virtual_finish - %(length)s AS virtual_start
     )
 """
 """The beginning of the statement that queues a job: its place in the line, in `share`."""

@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
+from outage import outage
 from sqlalchemy import text
 
 from easel.db.listener import QUEUE_LENGTH, NotificationHub, Subscription
@@ -129,3 +131,33 @@ def test_a_closed_subscription_hears_nothing_more() -> None:
         assert await subscription.next(0.01) is None
 
     asyncio.run(read())
+
+
+def test_what_is_said_after_the_database_has_started_anew_is_heard(database: Database, postgres: Any) -> None:
+    """The connection that messages go out by was cut meanwhile; nobody has used it since."""
+
+    async def hear() -> None:
+        async with listening(database) as hub:
+            with hub.subscribe(GENERATIONS) as messages:
+                say(database, 1)
+                assert (await messages.next(SOON) or {})["generation"] == 1
+                with outage(postgres, database):
+                    pass
+                await asyncio.wait_for(hub.listening.wait(), SOON)
+                while (await messages.next(NEVER) or {}).get("generation") != 2:
+                    say(database, 2)
+
+    asyncio.run(hear())
+
+
+def test_all_is_said_before_a_database_is_closed(database: Database) -> None:
+    async def hear() -> None:
+        async with listening(database) as hub:
+            with hub.subscribe(GENERATIONS) as messages:
+                other = Database(database.url)
+                for generation in range(50):
+                    say(other, generation)
+                other.close()
+                assert [(await messages.next(SOON) or {})["generation"] for _ in range(50)] == list(range(50))
+
+    asyncio.run(hear())

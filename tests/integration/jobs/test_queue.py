@@ -13,7 +13,7 @@ from easel.db.session import Database
 from easel.jobs import queue
 from easel.jobs.queue import Lease, LeaseLost
 from easel.jobs.states import MOVES, JobState
-from easel.jobs.tables import Job, JobEvent, JobMove
+from easel.jobs.tables import JobEvent, JobMove
 from easel.kit.clock import SettableClock
 
 LEASE = timedelta(seconds=30)
@@ -36,7 +36,7 @@ def add(
         account_id=account_id,
         model_id=model,
         priority=priority,
-    ).id
+    )
 
 
 def claim(
@@ -211,8 +211,8 @@ def test_queue_position_counts_those_before(session: Session, clock: SettableClo
     ids = [
         add(session, clock, account_id, subject, priority=priority) for subject, priority in ((1, 0), (2, 0), (3, 9))
     ]
-    positions = {id: position for id, position in session.execute(select(Job.id, queue.POSITION))}
+    positions = {id: position for id, position in session.execute(text(f"SELECT id, {queue.POSITION} FROM jobs"))}
     assert [positions[job_id] for job_id in ids] == [1, 2, 0]
     claim(session, clock)
-    positions = {id: position for id, position in session.execute(select(Job.id, queue.POSITION))}
+    positions = {id: position for id, position in session.execute(text(f"SELECT id, {queue.POSITION} FROM jobs"))}
     assert [positions[job_id] for job_id in ids] == [0, 1, None]

@@ -40,7 +40,7 @@ class Line:
             share=share,
             work=work,
             priority=priority,
-        ).id
+        )
 
     def take(self, limit: int = 1, *, by_age: int = 0, resident: tuple[str, ...] = ()) -> list[Job]:
         return queue.claim(
