@@ -172,11 +172,11 @@ class TestPreviews:
     def test_are_told_of_stored_and_gone_at_the_end(self, database, account, blobs, order) -> None:
         with psycopg.connect(database.url, autocommit=True) as listener:
             listener.execute(f"LISTEN {GENERATIONS}")
-            generation = order(Extras(previews=True), steps=40)
+            generation = order(Extras(previews=True), steps=40, width=256, height=256)
             with working(database, blobs, FakeRunner(seconds_per_call=0.05)):
                 seen = wait_for(database, account, generation, lambda view: view.preview_key is not None)
                 with Image.open(io.BytesIO(blobs.get(seen.preview_key))) as preview:
-                    assert (preview.format, preview.size) == ("WEBP", (128, 128))
+                    assert (preview.format, preview.size) == ("WEBP", (256, 256))
                 view = wait_for(database, account, generation, final)
             told = [note.payload for note in listener.notifies(timeout=0.2) if '"preview"' in note.payload]
         assert len(told) >= 2

@@ -7,19 +7,25 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_limits import DRAFT, MODELS, STARTER
+from test_limits import DRAFT, STARTER
 
 from easel.catalogue.limits import resolve
 from easel.catalogue.sources import size_like
+from easel.catalogue.tables import Model
 from easel.domain.errors import InvalidRequest
 from easel.domain.request import Extras, GenerationRequest, Task
 
 SIZES = {"picture": (200, 150), "huge": (4000, 3000), "tiny": (20, 30), "mask": (100, 75), "odd": (100, 100)}
 
+LIMITS = {**STARTER.limits, "min_size": 64, "max_size": 256, "multiple_of": 8}
+MODEL = Model(
+    model_id="m", kind="checkpoint", defaults=STARTER.defaults, limits=LIMITS, weights=STARTER.weights, family="sd2"
+)
+
 
 def ask(**said: Any) -> GenerationRequest:
     extras = {name: said.pop(name) for name in list(said) if name in Extras.__slots__}
-    return resolve(STARTER, replace(DRAFT, extras=Extras(**extras), **said), lambda: 42, SIZES)
+    return resolve(MODEL, replace(DRAFT, extras=Extras(**extras), **said), lambda: 42, SIZES)
 
 
 def refusal(**said: Any) -> tuple[str, str]:
@@ -93,5 +99,4 @@ def test_a_mask_of_the_same_shape_and_another_scale_is_taken() -> None:
     request = ask(init_image="picture", mask_image="mask", strength=0.4)
     assert request.task is Task.INPAINT
     assert (request.steps, request.steps_taken) == (25, 10)
-    assert MODELS
     assert GenerationRequest.from_json(request.as_json()) == request

@@ -241,8 +241,8 @@ def test_a_preview_is_near_the_picture_of_the_starter(starter: Checkpoint, make_
         make_picture(
             checkpoint=starter,
             prompt="a red circle on a blue background",
-            width=128,
-            height=128,
+            width=256,
+            height=256,
             steps=8,
             preview_every=7,
         )
@@ -253,5 +253,5 @@ def test_a_preview_is_near_the_picture_of_the_starter(starter: Checkpoint, make_
     preview = next(event for event in events if isinstance(event, Preview)).image.astype(float)
     picture = events[-1].image.astype(float)
     rows, columns, _ = preview.shape
-    small = picture.reshape(rows, 128 // rows, columns, 128 // columns, 3).mean(axis=(1, 3))
+    small = picture.reshape(rows, 256 // rows, columns, 256 // columns, 3).mean(axis=(1, 3))
     assert np.abs(preview - small).mean() < 24
