@@ -21,7 +21,7 @@ from easel.engine.failures import OutOfMemory
 from easel.engine.library import Readiness
 from easel.engine.paste import paste
 from easel.engine.prompts.chunks import MOST_CHUNKS
-from easel.engine.request import AdapterMix, Checkpoint, PictureRequest, Pixels
+from easel.engine.request import AdapterMix, Checkpoint, PictureRequest, Pixels, check_size
 from easel.engine.samplers import NoiseSchedule, Plan, plan
 from easel.engine.trajectory import Trajectory
 
@@ -32,6 +32,8 @@ REMEMBERED_CALLS = 10_000
 
 PREVIEW_SHARE = 8
 """A preview's sides are this share of the picture's."""
+
+LATENT_PIXELS = 8
 
 LONGEST_PROMPT = 75 * MOST_CHUNKS
 """Words beyond these are cut, as if each were a token."""
@@ -89,6 +91,7 @@ class FakeRunner:
         """A load here takes ticks, not time."""
 
     def plan(self, request: PictureRequest) -> Plan:
+        check_size(request, LATENT_PIXELS)
         try:
             return plan(SCHEDULE, request.sampler, request.spacing, request.steps, request.share)
         except ValueError as error:

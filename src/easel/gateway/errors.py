@@ -81,7 +81,7 @@ def refusal_of(error: Exception) -> Refusal:
         case TooManyQueued() | TooManyAttempts():
             return Refusal(STATUS[error.kind], error.message, retry_after=error.retry_after)
         case InvalidRequest():
-            return Refusal(STATUS[error.kind], error.message, field=error.field)
+            return Refusal(STATUS[error.kind], error.message, field=getattr(error, "field", None))
         case DomainError():
             return Refusal(STATUS[error.kind], error.message)
         case HTTPException():

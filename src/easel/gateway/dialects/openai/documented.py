@@ -63,7 +63,7 @@ SAID: Final = {
     504: "The picture is not done yet; it goes on",
 }
 ERRORS: Final = {status: {"model": Error, "description": text} for status, text in SAID.items()}
-SECURITY: Final = {"security": [{"bearer": []}]}
+MODEL_ID: Final = {"name": "model", "in": "path", "required": True, "schema": {"type": "string"}}
 
 
 def _body(schema: type[Images], media_type: str) -> dict[str, Any]:
@@ -85,4 +85,4 @@ GENERATE: Final = _about("Draw pictures from a prompt", Pictures, **_body(Genera
 EDIT: Final = _about("Draw a part of a picture anew, or all of it", Pictures, **_body(Edit, "multipart/form-data"))
 VARIATION: Final = _about("Vary a picture", Pictures, **_body(Variation, "multipart/form-data"))
 MODELS: Final = _about("The catalogue", ModelList)
-MODEL: Final = _about("One model", ListedModel)
+MODEL: Final = _about("One model", ListedModel, parameters=[MODEL_ID])
