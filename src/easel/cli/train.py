@@ -143,6 +143,7 @@ def evaluate(
         Sampler | None, Parameter(name_transform=str.lower, help="Draw with Easel's engine instead of diffusers.")
     ] = None,
     spacing: Spacing = Spacing.MODEL,
+    backend: Annotated[str, Parameter(help="How Easel's engine runs the networks, as EASEL_BACKEND says.")] = "auto",
     adapter: Annotated[Path | None, Parameter(help="A LoRA's file to draw with, through diffusers.")] = None,
     style: Annotated[str | None, Parameter(help="Also tell how far the pictures are from this style.")] = None,
     run: Annotated[
@@ -166,10 +167,12 @@ def evaluate(
             write_json(out, edited)
         print(f"{task:20} {edited['score']:.3f}")
         return
-    if sampler is None:
+    if sampler is None and backend == "auto":
         draw = drawing.from_pipeline(model, steps=steps, guidance=guidance, adapter=adapter)
     else:
-        draw = drawing.from_engine(model, steps=steps, guidance=guidance, sampler=sampler, spacing=spacing)
+        draw = drawing.from_engine(
+            model, steps=steps, guidance=guidance, sampler=sampler or Sampler.DDIM, spacing=spacing, backend=backend
+        )
     if samples is not None:
         plots.samples(draw, samples)
     first = draw(list(plots.PROMPTS[:10]), list(range(10)))

@@ -54,13 +54,16 @@ class Studio:
         guidance: float = 4.0,
         sampler: Sampler = Sampler.DDIM,
         spacing: Spacing = Spacing.MODEL,
+        backend: str = "auto",
     ) -> None:
         from easel.engine.engine import Engine
         from easel.engine.families import family_of
         from easel.engine.request import Checkpoint
         from easel.engine.runner import TorchRunner
 
-        self._engine = Engine(TorchRunner("cpu", threads=1), max_rows=20, deterministic=False)
+        # Calls of many sizes are free where nothing is compiled for them.
+        runner = TorchRunner("cpu", threads=1, backend=backend)
+        self._engine = Engine(runner, max_rows=20, deterministic=backend != "auto")
         side = native_side(folder)
         self._common = {
             "checkpoint": Checkpoint(name=folder.name, family=family_of(folder), folder=folder),
