@@ -19,6 +19,7 @@ app.command("easel.cli.keys:app", name="keys", help="Create, list and revoke API
 app.command("easel.cli.ledger:app", name="ledger", help="Look at the money, and prove that it adds up.")
 app.command("easel.cli.webhooks:app", name="webhooks", help="See what was told to whom, and tell it again.")
 app.command("easel.cli.doctor:doctor", name="doctor", help="Say what is wrong with this installation.")
+app.command("easel.cli.bench:bench", name="bench", help="Measure this machine, beside what others draw on it.")
 app.command("easel.cli.train:app", name="train", help="Train the starter model, stage by stage.")
 
 

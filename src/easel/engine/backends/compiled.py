@@ -16,16 +16,15 @@ from easel.engine.backends.recorded import MOST_SHAPES, Recorded
 def compiled(network: torch.nn.Module, device: torch.device) -> Network:
     """`network` compiled at the first call of each set of shapes: minutes on large networks, and never after.
 
-    On a GPU the compiled kernels are launched as a CUDA graph. Its weights must not change: on a CPU they are packed
-    into the compiled code.
+    On a GPU the compiled kernels are launched as a CUDA graph. Weights are not frozen into the code: on a CPU that made
+    the starter model slower (docs/log).
     """
     import torch._dynamo.config
 
     config = cast(Any, torch._dynamo.config)
     config.recompile_limit = max(config.recompile_limit, MOST_SHAPES)
     config.fail_on_recompile_limit_hit = True
-    options: Any = {} if device.type == "cuda" else {"freezing": True}
-    whole = cast(Network, torch.compile(network, fullgraph=True, dynamic=False, options=options))
+    whole = cast(Network, torch.compile(network, fullgraph=True, dynamic=False))
     if device.type == "cuda":
         return Recorded(whole, GraphCapture(device), always=True)
     return whole

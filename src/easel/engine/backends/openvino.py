@@ -81,7 +81,7 @@ class OpenVino:
         self._folder = cache / f"{weights_digest(network)}-{openvino.__version__.split('-')[0]}" if cache else None
         self._takes_factors = takes_factors
         self._models: dict[str, Any] = {}
-        """By the shape of the factors; for any shapes of the other inputs."""
+        """By the kind of the factors; for any shapes of the other inputs."""
         weights = sum(weight.nbytes for weight in network.parameters())
         self._calls: Residency[Shapes, Network] = Residency(lambda _: weights, bytes=COMPILED_BYTES, most=MOST_COMPILED)
         self._small: Any = self._quantised(samples) if samples else None
@@ -109,8 +109,14 @@ class OpenVino:
         return call
 
     def _factors(self, inputs: Tensors) -> str:
-        """The shape of the adapters' factors in a word; nothing without any."""
-        return "x".join(map(str, inputs[0].shape)) if self._takes_factors and inputs[0].numel() else ""
+        """What the network does with the adapters' factors, in a word: whether rows share them, and how far they reach.
+
+        Nothing without any. Their rank does not matter.
+        """
+        if not self._takes_factors or not inputs[0].numel():
+            return ""
+        rows, _, columns = inputs[0].shape
+        return f"{'shared' if rows == 1 else 'by-row'}-{columns}"
 
     def _compile(self, model: Any, inputs: Tensors) -> Network:
         fixed = model.clone()
@@ -138,11 +144,11 @@ class OpenVino:
         return call
 
     def _model(self, inputs: Tensors) -> Any:
-        """The network converted for any shapes, but for those of its adapters' factors."""
+        """The network converted for any shapes, by what it does with adapters' factors."""
         factors = self._factors(inputs)
         if factors not in self._models:
-            convert = lambda: self._converted(inputs)  # noqa: E731
-            self._models[factors] = convert() if factors else self._kept("float32", convert)
+            name = f"float32-{factors}" if factors else "float32"
+            self._models[factors] = self._kept(name, lambda: self._converted(inputs))
         return self._models[factors]
 
     def _converted(self, inputs: Tensors) -> Any:

@@ -1,0 +1,1 @@
+"""What the engine does against what others do, on this machine: scenarios, peers, limits."""
