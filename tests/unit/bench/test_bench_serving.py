@@ -9,7 +9,7 @@ from easel.bench.arrivals import Arrival, arrivals, bursts, poisson
 from easel.bench.mixed import _highest, in_time
 from easel.bench.models import Subject
 from easel.bench.peers import request
-from easel.bench.serving import InBatches, TimedRunner, Times, ToldClock, Together, drive
+from easel.bench.serving import InBatches, TimedRunner, Times, Together, ToldClock, drive
 from easel.engine.engine import Engine
 from easel.engine.request import Checkpoint
 
