@@ -61,20 +61,20 @@ def set_renewal(session: Session, account_id: int, renews: bool) -> None:
     period.renews = renews
 
 
-def renew_due(session: Session, clock: Clock, limit: int = 100) -> list[tuple[int, str]]:
-    """Carry on, or end, what has run out: the accounts that go to another plan, and which. For the caller to write."""
-    due = (
-        select(PlanPeriod)
-        .where(PlanPeriod.ends_at <= clock.now())
-        .order_by(PlanPeriod.ends_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    return [(period.account_id, FALLBACK) for period in session.scalars(due) if not _renew(session, clock, period)]
+def due(session: Session, clock: Clock, limit: int = 100) -> list[int]:
+    """The accounts whose paid month has run out, the longest ago first. Nothing is locked: `renew` looks again."""
+    ended = select(PlanPeriod.account_id).where(PlanPeriod.ends_at <= clock.now())
+    return list(session.scalars(ended.order_by(PlanPeriod.ends_at).limit(limit)))
 
 
-def _renew(session: Session, clock: Clock, period: PlanPeriod) -> bool:
-    """Whether the plan goes on."""
+def renew(session: Session, clock: Clock, account_id: int) -> str | None:
+    """Carry on, or end, a month that has run out: the plan that the account goes to, where it does not go on.
+
+    The caller has locked the account, as for `choose`, and writes the plan into it.
+    """
+    period = session.get(PlanPeriod, account_id, with_for_update=True, populate_existing=True)
+    if period is None or period.ends_at > clock.now():
+        return None
     plan = plan_named(period.plan)
     reason = "not renewed, as the account asked"
     if period.renews:
@@ -85,11 +85,11 @@ def _renew(session: Session, clock: Clock, period: PlanPeriod) -> bool:
             reason = "not enough credit for another month"
         else:
             period.begins_at, period.ends_at = period.ends_at, a_month_after(period.ends_at)
-            return True
-    note(session, clock, period.account_id, plan.name, FALLBACK, reason)
+            return None
+    note(session, clock, account_id, plan.name, FALLBACK, reason)
     session.delete(period)
     session.flush()
-    return False
+    return FALLBACK
 
 
 def month_of(session: Session, account_id: int, now: datetime) -> datetime:

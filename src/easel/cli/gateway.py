@@ -3,6 +3,7 @@
 import signal
 import socket
 from datetime import timedelta
+from functools import partial
 from typing import Annotated
 
 import uvicorn
@@ -16,6 +17,7 @@ from easel.cli.orphan import stop_with_parent
 from easel.db.listener import NotificationHub
 from easel.domain.money import micros_from_dollars
 from easel.gateway.app import create_app
+from easel.gateway.notices import tell_of_low_balance
 from easel.gateway.services import Services
 from easel.gateway.telling import teller
 from easel.generations.expire import Keep
@@ -76,7 +78,7 @@ def gateway(*, supervised: Annotated[bool, Parameter(show=False)] = False) -> No
         render = teller(clock, installation.links)
         with (
             courier(database, clock, fetcher, installation.secret, render=render),
-            janitor(database, clock, installation.blobs, keep_of(settings)),
+            janitor(database, clock, installation.blobs, keep_of(settings), partial(tell_of_low_balance, services)),
         ):
             LeavingServer(config, services.hub).run(_shared_port(settings))
         services.postman.close()

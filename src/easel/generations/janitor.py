@@ -6,7 +6,7 @@ results are kept as long as the installation says, and what has served its purpo
 
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -14,12 +14,12 @@ from typing import Final
 import structlog
 from obstore.exceptions import BaseError
 
-from easel.accounts.queries import set_plan
+from easel.accounts.queries import lock_account
 from easel.artifacts.blobs import BlobStore
 from easel.artifacts.inputs import forget_unused
 from easel.artifacts.store import PREVIEWS
-from easel.billing.notices import newly_low
-from easel.billing.subscriptions import renew_due
+from easel.billing.notices import LowBalanceNotice, newly_low
+from easel.billing.subscriptions import due, renew
 from easel.db.session import DATABASE_IS_DOWN, Database
 from easel.domain.money import format_dollars
 from easel.generations.expire import Keep, expire_results
@@ -60,20 +60,31 @@ def clean(database: Database, clock: Clock, blobs: BlobStore, keep: Keep) -> Non
         log.info("kept no longer", pictures=expired, inputs=forgotten, previews=left_over)
 
 
-def settle(database: Database, clock: Clock) -> None:
-    """Carry paid months on, or end them, and say whose balance has become low."""
+def settle(database: Database, clock: Clock, tell: Callable[[LowBalanceNotice], None]) -> None:
+    """Carry paid months on, or end them, and tell whose balance has become low."""
     with database.transaction() as session:
-        for account_id, plan in renew_due(session, clock):
-            set_plan(session, account_id, plan)
-            log.info("plan ended", account=account_id, now=plan)
+        ended = due(session, clock)
+    for account_id in ended:
+        with database.transaction() as session:
+            account = lock_account(session, account_id)
+            if plan := renew(session, clock, account_id):
+                account.plan = plan
+                log.info("plan ended", account=account_id, now=plan)
     with database.transaction() as session:
-        for notice in newly_low(session, clock):
-            log.info("balance is low", account=notice.account_id, balance=format_dollars(notice.balance))
+        low = newly_low(session, clock)
+    for notice in low:
+        log.info("balance is low", account=notice.account_id, balance=format_dollars(notice.balance))
+        tell(notice)
 
 
 @contextmanager
-def janitor(database: Database, clock: Clock, blobs: BlobStore, keep: Keep) -> Generator[None]:
-    """Do all of it in a thread for as long as the block runs. Any number of processes may do so at a time."""
+def janitor(
+    database: Database, clock: Clock, blobs: BlobStore, keep: Keep, tell: Callable[[LowBalanceNotice], None]
+) -> Generator[None]:
+    """Do all of it in a thread for as long as the block runs. Any number of processes may do so at a time.
+
+    `tell` is called once for each balance that has become low; it must not raise.
+    """
     stopping = threading.Event()
 
     def run() -> None:
@@ -82,7 +93,7 @@ def janitor(database: Database, clock: Clock, blobs: BlobStore, keep: Keep) -> G
             try:
                 recover(database, clock)
                 if time.monotonic() >= clean_at:
-                    settle(database, clock)
+                    settle(database, clock, tell)
                     clean(database, clock, blobs, keep)
                     clean_at = time.monotonic() + CLEAN_SECONDS
             except (*DATABASE_IS_DOWN, *STORE_IS_AWAY) as error:

@@ -2,6 +2,7 @@
 
 from urllib.parse import urlencode
 
+from easel.domain.money import Micros, format_dollars
 from easel.kit.mail import Mail
 
 UNASKED = "If you did not ask for this, do nothing: without this link nothing happens."
@@ -48,6 +49,15 @@ def password_changed(home: str, to: str) -> Mail:
         "Your password was changed",
         "The password of your Easel account was changed. If that was not you, choose a new one at once:",
         f"{home}/forgot",
+    )
+
+
+def low_balance(home: str, to: str, balance: Micros) -> Mail:
+    return _mail(
+        to,
+        "Your balance is low",
+        f"Your Easel account has {format_dollars(balance)} left; what costs more is refused. Add credit here:",
+        f"{home}/account/wallet",
     )
 
 

@@ -20,6 +20,11 @@ from easel.kit.clock import SettableClock
 FEE = plan_named("standard").monthly_fee
 
 
+def renewed(session: Session, clock: SettableClock) -> dict[int, str | None]:
+    """The accounts whose month was over, and the plans that they go to."""
+    return {account: subscriptions.renew(session, clock, account) for account in subscriptions.due(session, clock)}
+
+
 @given(st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2100, 1, 1)))
 def test_a_month_later_is_in_the_next_month(moment: datetime) -> None:
     later = a_month_after(moment)
@@ -34,12 +39,12 @@ def test_a_chosen_plan_is_paid_for_and_renewed(
     with database.transaction() as session:
         subscriptions.choose(session, clock, account, "pay-as-you-go", "standard")
         assert balance(session, account) == FEE + 5
-        assert subscriptions.renew_due(session, clock) == []
+        assert renewed(session, clock) == {}
     clock.advance(timedelta(days=32))
     with database.transaction() as session:
-        assert subscriptions.renew_due(session, clock) == []
+        assert renewed(session, clock) == {account: None}
         assert balance(session, account) == 5
-        assert subscriptions.renew_due(session, clock) == []
+        assert renewed(session, clock) == {}
         assert [line.kind for line in statement(session, account)] == ["fee", "fee", "credit"]
 
 
@@ -51,7 +56,7 @@ def test_without_credit_for_another_month_it_goes_back(
         subscriptions.choose(session, clock, account, "pay-as-you-go", "standard")
     clock.advance(timedelta(days=32))
     with database.transaction() as session:
-        assert subscriptions.renew_due(session, clock) == [(account, "pay-as-you-go")]
+        assert renewed(session, clock) == {account: "pay-as-you-go"}
         assert subscriptions.period_of(session, account) is None
         changes = subscriptions.changes_of(session, account)
         assert [(change.from_plan, change.to_plan) for change in changes] == [
@@ -68,7 +73,7 @@ def test_an_account_may_let_it_end(database: Database, clock: SettableClock, ric
         subscriptions.set_renewal(session, account, False)
     clock.advance(timedelta(days=32))
     with database.transaction() as session:
-        assert subscriptions.renew_due(session, clock) == [(account, "pay-as-you-go")]
+        assert renewed(session, clock) == {account: "pay-as-you-go"}
         assert balance(session, account) == 4 * FEE
 
 
@@ -80,7 +85,7 @@ def test_an_operators_word_costs_nothing_and_does_not_end(
         subscriptions.assign(session, clock, account, "pay-as-you-go", "premium")
     clock.advance(timedelta(days=400))
     with database.transaction() as session:
-        assert subscriptions.renew_due(session, clock) == []
+        assert renewed(session, clock) == {}
         with pytest.raises(Conflict, match="no month to renew"):
             subscriptions.set_renewal(session, account, True)
 
