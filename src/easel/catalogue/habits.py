@@ -23,13 +23,17 @@ def defaults_for(family: str, resolution: int) -> Defaults:
     )
 
 
-def limits_for(resolution: int) -> Limits:
-    """From where pictures fall apart to where they repeat themselves: twice the size, a third more for large ones."""
+def limits_for(resolution: int, pixels: int = 8) -> Limits:
+    """From where pictures fall apart to where they repeat themselves: twice the size, a third more for large ones.
+
+    `pixels` is the side of what one latent stands for.
+    """
+    grain = max(8, pixels)
     largest = 2 * resolution if resolution <= 512 else resolution * 4 // 3
     return Limits(
-        min_size=min(resolution, max(SMALLEST, min(256, resolution // 2 // 8 * 8))),
+        min_size=min(resolution, max(SMALLEST, min(256, resolution // 2 // grain * grain))),
         max_size=max(resolution, min(LARGEST, largest // GRAIN * GRAIN)),
-        multiple_of=8,
+        multiple_of=grain,
         min_steps=1,
         max_steps=100,
         min_guidance=1,

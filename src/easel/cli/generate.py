@@ -157,7 +157,7 @@ def habits_of(model: str, folder: Path) -> tuple[Defaults, Limits]:
             return read_defaults(entry.defaults), read_limits(entry.limits)
     found = examine(folder)
     resolution = found.resolution or UNKNOWN_RESOLUTION
-    return defaults_for(found.family, resolution), limits_for(resolution)
+    return defaults_for(found.family, resolution), limits_for(resolution, found.pixels)
 
 
 def _draw(request: GenerationRequest, folder: Path, blobs: BlobStore, files: Files) -> list[Any]:

@@ -64,7 +64,7 @@ def _examined(order: Order, folder: Path, *, weights: str, family: str | None = 
         columns={
             "family": found.family,
             "defaults": asdict(defaults_for(found.family, resolution)),
-            "limits": asdict(limits_for(resolution)),
+            "limits": asdict(limits_for(resolution, found.pixels)),
         },
     )
 

@@ -20,6 +20,7 @@ from easel.catalogue.adapters import check_adapters, choose
 from easel.catalogue.companions import with_companions
 from easel.catalogue.limits import resolve
 from easel.domain.errors import QuotaUsedUp, TooManyQueued
+from easel.domain.prompt import read_prompt
 from easel.domain.request import SEED_LIMIT, GenerationDraft, GenerationRequest
 from easel.generations.events import announce
 from easel.generations.idempotency import Idempotency, find_repeated, remember
@@ -160,8 +161,9 @@ def count_pictures(session: Session, account_id: int, since: datetime) -> int:
 
 
 def work_of(request: GenerationRequest) -> float:
-    """How much drawing it is beside other requests: megapixels times steps."""
-    return request.samples * request.steps_taken * request.width * request.height / 2**20
+    """How much drawing it is beside other requests: megapixels times rows of network calls."""
+    rows = len(read_prompt(request.prompt)) + (request.guidance > 1)
+    return request.samples * request.steps_taken * rows * request.width * request.height / 2**20
 
 
 def new_seed() -> int:

@@ -9,6 +9,9 @@ from easel.engine.families.folder import read_noise_schedule, read_settings, wei
 from easel.engine.ldm.copying import sha256_of
 from easel.engine.tensorfile import read_header
 
+USUAL_PIXELS = 8
+"""Where an autoencoder's settings do not say: the ecosystem's own."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examined:
@@ -17,6 +20,8 @@ class Examined:
     """`prediction_type` of its noise schedule; `flow` for flow matching."""
     resolution: int | None
     """Pixels along a side of the pictures it was trained on, where its settings say so."""
+    pixels: int
+    """Along a side of what one latent stands for: sizes are multiples of it."""
     parameters: int
     bytes: int
     files: tuple[Path, ...]
@@ -39,10 +44,13 @@ def examine(folder: Path, family: str | None = None) -> Examined:
     if not is_flow:
         read_noise_schedule(folder)
     _lay_out(folder, family)
+    network, pixels = about.parts[0], _pixels(folder)
+    side = read_settings(folder, f"{network}/config.json").get("sample_size")  # in latents
     return Examined(
         family=family,
         objective="flow" if is_flow else str(schedule.get("prediction_type", "epsilon")),
-        resolution=_resolution(folder, about.parts[0]),
+        resolution=side * pixels if isinstance(side, int) and pixels else None,
+        pixels=pixels or USUAL_PIXELS,
         parameters=sum(header.parameters for header in headers),
         bytes=sum(file.stat().st_size for file in files),
         files=tuple(files),
@@ -60,10 +68,7 @@ def _lay_out(folder: Path, family: str) -> None:
     family_named(family).load(Source(folder, torch.device("meta"), torch.float32))
 
 
-def _resolution(folder: Path, network: str) -> int | None:
-    """The network's own size is in latents; each level of the autoencoder but the first doubles it."""
-    side = read_settings(folder, f"{network}/config.json").get("sample_size")
+def _pixels(folder: Path) -> int | None:
+    """Each level of the autoencoder but the first halves the picture."""
     levels = read_settings(folder, "vae/config.json").get("block_out_channels")
-    if not isinstance(side, int) or not isinstance(levels, list):
-        return None
-    return side * 2 ** (len(levels) - 1)
+    return 2 ** (len(levels) - 1) if isinstance(levels, list) else None
