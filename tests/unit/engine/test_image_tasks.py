@@ -48,7 +48,16 @@ def mask() -> Pixels:
 @pytest.fixture(scope="module")
 def inpainter(make_checkpoint: Callable[..., Checkpoint]) -> Checkpoint:
     """Stable Diffusion 2 with a network that reads a mask."""
-    plain = make_checkpoint("sd2", "epsilon")
+    return reading_masks(make_checkpoint("sd2", "epsilon"))
+
+
+@pytest.fixture(scope="module")
+def large_inpainter(make_checkpoint: Callable[..., Checkpoint]) -> Checkpoint:
+    return reading_masks(make_checkpoint("sdxl", "epsilon"))
+
+
+def reading_masks(plain: Checkpoint) -> Checkpoint:
+    """Its network in place of one of nine channels."""
     config = json.loads((plain.folder / "unet" / "config.json").read_text())
     torch.manual_seed(1)
     with warnings.catch_warnings(action="ignore"):
@@ -133,13 +142,26 @@ def test_inpainting_with_an_ordinary_network_is_diffusers(
 
 
 @pytest.mark.parametrize("strength", [0.6, 1.0])
+@pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")
 def test_inpainting_with_a_network_that_reads_a_mask_is_diffusers(
     make_picture, draw, picture, mask, inpainter, strength
 ) -> None:
-    request = make_picture(checkpoint=inpainter, steps=6, seed=42, init=picture, mask=mask, strength=strength)
+    assert_inpaints_as_diffusers(make_picture, draw, picture, mask, inpainter, strength, "")
+
+
+@pytest.mark.parametrize("strength", [0.6, 0.99])
+@pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")
+def test_so_is_a_large_one(make_picture, draw, picture, mask, large_inpainter, strength) -> None:
+    assert_inpaints_as_diffusers(make_picture, draw, picture, mask, large_inpainter, strength, "XL")
+
+
+def assert_inpaints_as_diffusers(make_picture, draw, picture, mask, checkpoint, strength, size) -> None:
+    request = make_picture(
+        checkpoint=checkpoint, sampler=Sampler.EULER, steps=6, seed=42, init=picture, mask=mask, strength=strength
+    )
     runner, _ = draw(request)
-    scheduler = diffusers.DDIMScheduler.from_pretrained(inpainter.folder / "scheduler")
-    reference = pipeline_of(inpainter.folder, "StableDiffusionInpaintPipeline", scheduler)
+    scheduler = diffusers.EulerDiscreteScheduler.from_pretrained(checkpoint.folder / "scheduler")
+    reference = pipeline_of(checkpoint.folder, f"StableDiffusion{size}InpaintPipeline", scheduler)
     assert_same(runner.latents["a"], latents_of(reference, request))
 
 
