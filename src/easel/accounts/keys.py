@@ -109,12 +109,18 @@ def list_keys(session: Session, account_id: int) -> list[ApiKey]:
 
 def revoke_key(session: Session, clock: Clock, account_id: int, key_id: int) -> None:
     """End a key for good; once more changes nothing. Raises NotFound unless the account has such a key."""
+    key = get_key(session, account_id, key_id)
+    key.revoked_at = key.revoked_at or clock.now()
+
+
+def get_key(session: Session, account_id: int, key_id: int) -> ApiKey:
+    """The account's key, locked. Raises NotFound unless it has such a one."""
     mine = select(ApiKey).filter_by(id=key_id, account_id=account_id).with_for_update()
     # A number that no id can be is one that PostgreSQL cannot even be asked for.
     key = session.scalar(mine) if 0 < key_id <= LARGEST_ID else None
     if key is None:
         raise NotFound(f"There is no key {key_id} in this account; list its keys to see their numbers")
-    key.revoked_at = key.revoked_at or clock.now()
+    return key
 
 
 def revoke_keys(session: Session, clock: Clock, account_id: int) -> None:

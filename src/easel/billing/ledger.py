@@ -15,9 +15,10 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from sqlalchemy.orm import Session
 
+from easel.billing.caps import refuse_beyond_cap
 from easel.billing.tables import Hold, HoldState, LedgerEntry, LedgerTransfer, Refund, Wallet, WalletKind
 from easel.db.direct import direct
-from easel.domain.errors import Conflict, InvalidRequest, NotEnoughCredit, NotFound
+from easel.domain.errors import Conflict, InvalidRequest, NotEnoughCredit, NotFound, SpendingCapReached
 from easel.domain.money import MICROS_PER_DOLLAR, Micros, format_dollars
 from easel.kit.clock import Clock
 
@@ -40,21 +41,32 @@ Wallets = dict[WalletKind, LockedWallet]
 
 
 MAKE_HOLD: Final = """
-    INSERT INTO holds (key, account_id, amount, created_at) VALUES (%(key)s, %(account_id)s, %(amount)s, %(now)s)
+    INSERT INTO holds (key, account_id, amount, api_key_id, created_at)
+    VALUES (%(key)s, %(account_id)s, %(amount)s, %(api_key_id)s, %(now)s)
     ON CONFLICT (key) DO NOTHING RETURNING id
 """
 
 
-def hold(session: Session, clock: Clock, account_id: int, amount: Micros, key: str) -> int:
+def hold(
+    session: Session, clock: Clock, account_id: int, amount: Micros, key: str, api_key_id: int | None = None
+) -> int:
     """Reserve `amount` and return the hold's id. Raises NotEnoughCredit when the account has less.
 
-    An amount of zero is held as well, without entries, so that every order has a hold to capture or release.
+    `api_key_id` is the API key that asked; raises SpendingCapReached when it may not spend so much more. An amount of
+    zero is held as well, without entries, so that every order has a hold to capture or release.
     """
     _check_amount(amount, at_least=0)
     wallets = _lock_wallets(session, account_id) if amount else {}
-    if amount and wallets[WalletKind.AVAILABLE].balance < amount and _find_hold(session, key) is None:
-        raise NotEnoughCredit("Insufficient credits. Please add more credits to continue.")
-    made = direct(session, MAKE_HOLD, {"key": key, "account_id": account_id, "amount": amount, "now": clock.now()})
+    try:
+        if amount and api_key_id is not None:
+            refuse_beyond_cap(session, clock, api_key_id, amount)
+        if amount and wallets[WalletKind.AVAILABLE].balance < amount:
+            raise NotEnoughCredit("Insufficient credits. Please add more credits to continue.")
+    except (NotEnoughCredit, SpendingCapReached):
+        if _find_hold(session, key) is None:  # one that was made before stays made
+            raise
+    named = {"key": key, "account_id": account_id, "amount": amount, "api_key_id": api_key_id, "now": clock.now()}
+    made = direct(session, MAKE_HOLD, named)
     if not made:
         return _same_hold(session, account_id, amount, key)
     hold_id: int = made[0].id

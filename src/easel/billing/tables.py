@@ -86,16 +86,35 @@ class Hold(Base):
         CheckConstraint("state IN ('held', 'captured', 'released')", name="state"),
         CheckConstraint("(state = 'held') = (ended_at IS NULL)", name="ended"),
         Index("ix_holds_account_id_held", "account_id", postgresql_where="state = 'held'"),
+        # What a key has spent.
+        Index(None, "api_key_id", "created_at", postgresql_where="api_key_id IS NOT NULL AND amount > 0"),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     key: Mapped[str] = mapped_column(unique=True)
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    api_key_id: Mapped[int | None] = mapped_column(ForeignKey("api_keys.id"))
+    """The key whose cap it counts under; None for a person on the site."""
     amount: Mapped[Micros]
     captured: Mapped[Micros] = mapped_column(server_default="0")
     state: Mapped[str] = mapped_column(server_default=HoldState.HELD)
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+
+
+class SpendingCap(Base):
+    """The most that a key may spend; a key without a row may spend what its account has."""
+
+    __tablename__ = "spending_caps"
+    __table_args__ = (
+        CheckConstraint("total >= 0 AND monthly >= 0", name="amounts"),
+        CheckConstraint("num_nonnulls(total, monthly) > 0", name="some"),
+    )
+
+    api_key_id: Mapped[int] = mapped_column(ForeignKey("api_keys.id"), primary_key=True, autoincrement=False)
+    total: Mapped[Micros | None]
+    monthly: Mapped[Micros | None]
+    """In a calendar month, UTC."""
 
 
 class Refund(Base):

@@ -8,6 +8,7 @@
     ├── NotFound                no such thing for this account
     ├── NotEnoughCredit         the wallet cannot cover the request
     ├── QuotaUsedUp             the plan's pictures of the day are drawn
+    ├── SpendingCapReached      the key has spent what it may
     ├── Conflict                the thing has moved on
     ├── TooManyQueued           the plan's queue is full
     ├── TooManyAttempts         tried too often; later again
@@ -85,6 +86,12 @@ class NotEnoughCredit(DomainError):
 
 class QuotaUsedUp(DomainError):
     """The plan's number of pictures for the day is used up."""
+
+    kind = Kind.PAYMENT_REQUIRED
+
+
+class SpendingCapReached(DomainError):
+    """The key that asked may not spend so much more, whatever its account has."""
 
     kind = Kind.PAYMENT_REQUIRED
 

@@ -61,8 +61,10 @@ def submit(
     `idempotency` key has ordered before is answered instead, as it stands. After `max_wait` in the queue it fails.
     `inputs` are those of the draft's keys that were stored for it just now; others must have been used lately.
 
-    Raises InvalidRequest, ModelNotInstalled, NotAllowed, NotEnoughCredit, QuotaUsedUp, TooManyQueued, or Conflict for a
-    key that was sent with another request.
+    `api_key_id` is the key that asked, under whose cap it counts; None is a person on the site.
+
+    Raises InvalidRequest, ModelNotInstalled, NotAllowed, NotEnoughCredit, QuotaUsedUp, SpendingCapReached,
+    TooManyQueued, or Conflict for an idempotency key that was sent with another request.
     """
     if idempotency and (earlier := find_repeated(session, clock, account.id, idempotency)):
         return earlier
@@ -87,7 +89,7 @@ def submit(
     included_left = left_of_the_month(session, account.id, plan, now)
     price = quote(plan, choice.named.price, request.samples, included_left=included_left)
     uuid = new_uuid()
-    hold_id = ledger.hold(session, clock, account.id, price.total, key=f"hold:{uuid}")
+    hold_id = ledger.hold(session, clock, account.id, price.total, key=f"hold:{uuid}", api_key_id=api_key_id)
     generation = Generation(
         uuid=uuid,
         account_id=account.id,

@@ -131,6 +131,16 @@ class TestKeys:
         with database.transaction() as session, pytest.raises(NotAuthenticated):
             authenticate(session, clock, secret[1], Scope.READ)
 
+    def test_a_key_has_caps(self, easel: Easel) -> None:
+        easel("keys", "create", "agent", "--cap", "5.00", "--monthly-cap", "1")
+        assert re.search(r"\$5.00 in all.*\$1.00 *│", easel("keys", "list"))
+        assert easel("keys", "cap", "1", "--total", "0.50") == "Key 1 may spend $0.50 in all\n"
+        assert easel("keys", "cap", "1", "--none") == "Key 1 may spend what its account has\n"
+        assert "May spend" not in easel("keys", "list")
+        assert "Say --total" in easel("keys", "cap", "1")
+        assert "A cap is from $0.00" in easel("keys", "create", "agent", "--cap", "-1")
+        assert "There is no key 7" in easel("keys", "cap", "7", "--none")
+
     def test_without_an_account_it_is_the_owners(self, easel: Easel) -> None:
         easel("keys", "create", "laptop")
         assert "laptop" in easel("keys", "list")

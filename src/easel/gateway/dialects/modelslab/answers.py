@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from easel.artifacts.links import LinkSigner
+from easel.billing.caps import Spending
 from easel.catalogue.tables import Model
 from easel.domain.money import Micros, dollars
 from easel.domain.sampling import Spacing
@@ -174,8 +175,15 @@ def listed(model: Model) -> ListedModel:
     }
 
 
-def wallet_balance(available: Micros) -> WalletBalance:
-    return {"status": "success", "data": {"balance": float(dollars(available)), "currency": "USD"}}
+def wallet_balance(available: Micros, spending: Spending | None = None) -> WalletBalance:
+    answer: WalletBalance = {"status": "success", "data": {"balance": float(dollars(available)), "currency": "USD"}}
+    if spending is not None:
+        answer["key"] = {
+            "cap": None if spending.cap is None else float(dollars(spending.cap)),
+            "monthly_cap": None if spending.monthly_cap is None else float(dollars(spending.monthly_cap)),
+            "left": float(dollars(spending.left)),
+        }
+    return answer
 
 
 def failed(view: GenerationView) -> Failed:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from easel.accounts.tables import Account, ApiKey, Scope
-from easel.billing import wallets
+from easel.billing import caps, wallets
 from easel.catalogue.queries import list_models
 from easel.domain.errors import NotFound
 from easel.gateway.auth import as_account, as_key, key_of
@@ -141,11 +141,12 @@ def _model_list(services: Services) -> Handler:
 
 def _wallet_balance(services: Services) -> Handler:
     async def wallet_balance(request: Request) -> Response:
-        def look(session: Session, account: Account) -> WalletBalance:
-            return answers.wallet_balance(wallets.balance(session, account.id))
+        def look(session: Session, used: ApiKey) -> WalletBalance:
+            spending = caps.spending_of(session, services.clock, [used.id]).get(used.id)
+            return answers.wallet_balance(wallets.balance(session, used.account_id), spending)
 
         key = key_of(request, await read_incoming(request))
-        return JSONResponse(await as_account(services, key, Scope.READ, look))
+        return JSONResponse(await as_key(services, key, Scope.READ, look))
 
     return wallet_balance
 

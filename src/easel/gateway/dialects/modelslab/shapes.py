@@ -105,9 +105,18 @@ class Balance(TypedDict):
     currency: Literal["USD"]
 
 
+class Spending(TypedDict):
+    """What the key itself may spend, in dollars; said of a key with a cap."""
+
+    cap: float | None
+    monthly_cap: float | None
+    left: float
+
+
 class WalletBalance(TypedDict):
     status: Literal["success"]
     data: Balance
+    key: NotRequired[Spending]
 
 
 class ListedModel(TypedDict):
