@@ -74,6 +74,14 @@ class Settings(BaseSettings):
     keep_days: float | None = Field(
         None, gt=0, description="How long pictures are kept; for ever otherwise. Temporary ones are kept for a day."
     )
+    enhance_prompt: bool = Field(
+        False, description="What ModelsLab's enhance_prompt is in a request that leaves it out."
+    )
+    translator: str | None = Field(
+        None,
+        description="Puts prompts into English for multi_lingual: a command that reads the text and writes its "
+        "translation, or a Python function as module:function. No prompt is translated without one.",
+    )
     default_model: str = Field("easel-starter", description="The model of a request that names none.")
     lease_seconds: float = Field(30.0, gt=1, description="How long a silent worker keeps its jobs.")
     deterministic: bool | None = Field(

@@ -15,6 +15,7 @@ from easel.billing.checkout import Checkout
 from easel.cli.context import open_installation
 from easel.cli.orphan import stop_with_parent
 from easel.db.listener import NotificationHub
+from easel.domain.errors import InvalidRequest
 from easel.domain.money import micros_from_dollars
 from easel.gateway.app import create_app
 from easel.gateway.notices import tell_of_low_balance
@@ -29,6 +30,7 @@ from easel.kit.mail import LogMailer, Mailer, Postman, SmtpMailer
 from easel.settings import Settings
 from easel.site.context import Doors
 from easel.webhooks.courier import courier
+from easel.wording.translate import Translator, translator_named
 
 IDLE_TRANSACTION_SECONDS = 30.0
 """Well over what any of ours is silent for."""
@@ -54,6 +56,8 @@ def gateway(*, supervised: Annotated[bool, Parameter(show=False)] = False) -> No
             public_url=settings.public_url,
             wait_seconds=settings.wait_seconds,
             default_model=settings.default_model,
+            enhances_prompts=settings.enhance_prompt,
+            translator=_translator(settings),
             secret=installation.secret,
             allow_private_urls=settings.allow_private_urls,
             max_wait=timedelta(hours=settings.max_wait_hours),
@@ -86,6 +90,13 @@ def gateway(*, supervised: Annotated[bool, Parameter(show=False)] = False) -> No
 
 def _mailer(settings: Settings) -> Mailer:
     return SmtpMailer.at(settings.smtp_url, settings.mail_from) if settings.smtp_url else LogMailer()
+
+
+def _translator(settings: Settings) -> Translator | None:
+    try:
+        return translator_named(settings.translator) if settings.translator else None
+    except ValueError as error:
+        raise InvalidRequest("translator", f"EASEL_TRANSLATOR: {error}.") from None
 
 
 def _doors(settings: Settings, clock: Clock) -> Doors:

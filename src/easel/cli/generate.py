@@ -21,6 +21,8 @@ from easel.catalogue.weights import PACKAGE, weights_folder
 from easel.domain.errors import GenerationFailed, InvalidRequest
 from easel.domain.request import SEED_LIMIT, AdapterUse, Extras, GenerationRequest
 from easel.domain.sampling import Sampler, Spacing
+from easel.wording.screen import refuse_minors
+from easel.wording.styles import enhanced
 
 STARTER = "easel-starter"
 UNKNOWN_RESOLUTION = 512
@@ -88,11 +90,16 @@ def generate(
         Path | None, Parameter(help="Another autoencoder: a folder in diffusers' layout or a .safetensors file.")
     ] = None,
     clip_skip: Annotated[int, Parameter(help="2 reads the text encoder's last layer but one, and so on.")] = 1,
+    enhance: Annotated[bool, Parameter(negative="", help="Make the prompts richer.")] = False,
+    style: Annotated[str | None, Parameter(help="Draw in a style, such as anime, watercolor or line-art.")] = None,
 ) -> None:
     """Draw what the prompt says. Size, steps, guidance and sampler are the model's own unless given.
 
     A picture that begins from another has that one's size, as near as the model can draw it.
     """
+    refuse_minors(prompt, negative)
+    if enhance or style:
+        prompt, negative = enhanced(prompt, negative, style=style)
     folder = _folder(model, tokenizer, objective)
     own, limits = habits_of(model, folder)
     if size is not None:

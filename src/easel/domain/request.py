@@ -118,6 +118,10 @@ class GenerationDraft:
     sampler: Sampler | None = None
     spacing: Spacing | None = None
     extras: Extras = Extras()
+    enhance: bool = False
+    """Whether the prompts are made richer; the request has the ones that came of it."""
+    style: str | None = None
+    """By which of the styles; None is the one that goes with the prompt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from easel.generations.submit import LONGEST_WAIT
 from easel.kit.clock import Clock
 from easel.kit.mail import LogMailer, Postman
 from easel.site.context import Doors
+from easel.wording.translate import Translator
 
 LEAST_TOP_UP = Micros(10 * MICROS_PER_DOLLAR)
 
@@ -41,5 +42,8 @@ class Services:
     """Base of mailed links. Never a request's own address: whoever asks could have the link lead to themselves."""
     doors: Doors = field(default_factory=Doors)
     postman: Postman = field(default_factory=lambda: Postman(LogMailer()))
+    enhances_prompts: bool = False
+    """What ModelsLab's enhance_prompt is when it is left out."""
+    translator: Translator | None = None
     blocking_wait_seconds: float = 600.0
     """How long a request of a dialect that knows no `processing` is kept waiting."""

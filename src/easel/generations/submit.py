@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,6 +32,8 @@ from easel.jobs.tables import Job
 from easel.kit.clock import Clock
 from easel.kit.ids import new_uuid
 from easel.webhooks.outbox import check_url
+from easel.wording.screen import refuse_minors
+from easel.wording.styles import enhanced
 
 GENERATE = "generate"
 RETRY_AFTER_SECONDS = 30
@@ -68,7 +71,8 @@ def submit(
     """
     if idempotency and (earlier := find_repeated(session, clock, account.id, idempotency)):
         return earlier
-    choice = choose(session, draft)
+    refuse_minors(draft.prompt, draft.negative_prompt)
+    choice = choose(session, with_rich_prompts(draft))
     check_adapters(choice.draft.extras.adapters, choice.adapters, choice.checkpoint)
     draft = with_companions(session, choice.draft, choice.checkpoint)
     record_inputs(session, inputs, clock.now())
@@ -126,6 +130,14 @@ def submit(
         remember(session, clock, account.id, idempotency, generation.id)
     announce(session, generation.id, "queued")
     return generation
+
+
+def with_rich_prompts(draft: GenerationDraft) -> GenerationDraft:
+    """The draft with its prompts as they are drawn. Raises InvalidRequest for a style that nobody knows."""
+    if not draft.enhance:
+        return draft
+    prompt, negative_prompt = enhanced(draft.prompt, draft.negative_prompt, style=draft.style)
+    return replace(draft, prompt=prompt, negative_prompt=negative_prompt)
 
 
 def check_queue(session: Session, account_id: int, plan: Plan) -> None:

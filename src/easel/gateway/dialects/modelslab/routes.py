@@ -21,6 +21,7 @@ from easel.gateway.dialects.modelslab.documented import About
 from easel.gateway.dialects.modelslab.schemas import Fetch
 from easel.gateway.dialects.modelslab.shapes import ListedModel, WalletBalance
 from easel.gateway.dialects.modelslab.text2img import Reading, place
+from easel.gateway.dialects.modelslab.translation import in_english
 from easel.gateway.errors import Refusal
 from easel.gateway.idempotency import terms_of
 from easel.gateway.incoming import read_incoming
@@ -86,9 +87,16 @@ def _text2img(services: Services, family: Family) -> Handler:
     async def text2img(request: Request) -> Response:
         incoming, base_url = await read_incoming(request), _base_url(services, request)
         terms = terms_of(services, request, incoming)
+        translation = await in_english(services, key_of(request, incoming), incoming.fields)
 
         def order(session: Session, used: ApiKey) -> GenerationView:
-            reading = Reading.of(incoming.fields, services.default_model, chooses_model=family.chooses_model)
+            reading = Reading.of(
+                translation.fields,
+                services.default_model,
+                chooses_model=family.chooses_model,
+                enhances=services.enhances_prompts,
+            )
+            reading.warnings.extend(translation.warnings)
             if reading.asked.webhook and not services.allow_private_urls:
                 check_is_public(reading.asked.webhook)
             return place(session, services.clock, used, reading, base_url, terms)

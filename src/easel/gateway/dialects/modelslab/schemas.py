@@ -39,7 +39,24 @@ class Asked(BaseModel):
         raise InvalidRequest(field, f"{field} {said}")
 
 
-class Text2Img(Asked):
+class Finishing(Asked):
+    """What surrounds a picture: what becomes of its words before, and of the picture afterwards."""
+
+    enhance_prompt: Switch | None = Field(
+        default=None,
+        description="Make the prompts richer; the answer's meta shows the ones that were drawn. The installation says "
+        "what it is when it is left out (EASEL_ENHANCE_PROMPT).",
+    )
+    enhance_style: Name | None = Field(
+        default=None,
+        description="A style to draw in, such as anime, watercolor or line-art; an unknown one is refused.",
+    )
+    multi_lingual: Switch = Field(
+        default=False, description="Put the prompts into English first, where a translator is installed."
+    )
+
+
+class Text2Img(Finishing):
     """What text to image honours today; what it knows besides is in `unserved`."""
 
     prompt: Text = Field(description="What the picture shows.", examples=["three red stars on a blue background"])

@@ -36,12 +36,15 @@ class Reading:
             "dialect": "modelslab",
             "base64": self.asked.base64,
             "instant_response": self.asked.instant_response,
+            "enhance_prompt": self.draft.enhance,
+            "enhance_style": self.draft.style,
+            "multi_lingual": self.asked.multi_lingual,
             "warnings": self.warnings,
         }
 
     @classmethod
-    def of(cls, fields: Fields, default_model: str, *, chooses_model: bool) -> Self:
-        """Raises InvalidRequest about the first field that is wrong."""
+    def of(cls, fields: Fields, default_model: str, *, chooses_model: bool, enhances: bool = False) -> Self:
+        """`enhances`: what enhance_prompt is when it is left out. Raises InvalidRequest about the first wrong field."""
         asked, further = Text2Img.read(fields), Unserved.read(fields)
         if not asked.prompt.strip():
             raise InvalidRequest("prompt", "prompt is required")
@@ -64,6 +67,8 @@ class Reading:
                 vae=asked.vae,
                 clip_skip=asked.clip_skip,
             ),
+            enhance=(enhances if asked.enhance_prompt is None else asked.enhance_prompt) or bool(asked.enhance_style),
+            style=asked.enhance_style,
         )
         warnings = [*_without_effect(asked, draft), *unserved.warnings(further)]
         return cls(asked, further, draft, [chosen.warning, *warnings] if chosen.warning else warnings)

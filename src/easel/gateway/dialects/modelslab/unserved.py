@@ -21,9 +21,6 @@ class Unserved(Asked):
     ip_adapter_image: Text | None = None
 
     safety_checker: Switch = False
-    enhance_prompt: Switch = False
-    enhance_style: Name | None = None
-    multi_lingual: Switch = False
     panorama: Switch = False
     self_attention: Switch = False
     upscale: Factor = 1.0
@@ -38,9 +35,6 @@ class Unserved(Asked):
 
 SAID: Final[Mapping[str, str]] = {
     "safety_checker": "the pictures were not checked",
-    "enhance_prompt": "the prompt was used as it is",
-    "enhance_style": "the prompt was used as it is",
-    "multi_lingual": "the prompt was not translated",
     "panorama": "an ordinary picture was drawn",
     "self_attention": "the picture was drawn without it",
     "upscale": "the picture has the size it was drawn in",
