@@ -27,11 +27,14 @@ class Checkpoint:
 Pixels: TypeAlias = NDArray[np.uint8]
 """height x width x 3, RGB; a mask is height x width."""
 
+Hint: TypeAlias = NDArray[np.float32]
+"""height x width x 3, RGB from 0 to 1; -1 is what an inpainting ControlNet is to draw anew."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightsFile:
-    """An adapter's, a textual inversion's or an autoencoder's weights: a safetensors file; an autoencoder's may be a
-    folder in diffusers' layout. Equal ones share loaded weights.
+    """An adapter's, a textual inversion's, an autoencoder's or a ControlNet's weights: a safetensors file; an
+    autoencoder's may be, and a ControlNet's is, a folder in diffusers' layout. Equal ones share loaded weights.
     """
 
     name: str
@@ -49,15 +52,16 @@ class AdapterMix:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """A ControlNet's folder in diffusers' layout, the hint that it reads, and when and how much it steers."""
+    """A ControlNet, the hint that it reads, and when and how much it steers."""
 
-    name: str
-    folder: Path
-    hint: Pixels = field(compare=False)
+    network: WeightsFile
+    hint: Hint = field(compare=False)
     scale: float = 1.0
     start: float = 0.0
+    """First share of the network calls in which it steers, and the last."""
     end: float = 1.0
     guess: bool = False
+    """Its first residuals count less than its last, and the negative prompt's rows are not steered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +133,8 @@ def check(request: PictureRequest) -> None:
     if not 0 <= request.strength <= 1:  # written so that NaN fails as well
         raise InvalidRequest("strength", f"strength must be between 0 and 1, not {request.strength:g}.")
     _check_source(request)
+    for control in request.controls:
+        _check_control(request, control)
     if not 0 <= request.seed < SEED_LIMIT:
         raise InvalidRequest("seed", f"seed must be 0 to {SEED_LIMIT - 1}, not {request.seed}.")
 
@@ -149,3 +155,18 @@ def _check_source(request: PictureRequest) -> None:
     for name, pixels, shape in (("init_image", request.init, (*size, 3)), ("mask_image", request.mask, size)):
         if pixels is not None and pixels.shape != shape:
             raise InvalidRequest(name, f"{name} must have the picture's own size, {size[1]}x{size[0]}.")
+
+
+def _check_control(request: PictureRequest, control: Control) -> None:
+    if control.hint.shape != (request.height, request.width, 3):
+        raise InvalidRequest(
+            "control_image", f"control_image must have the picture's own size, {request.width}x{request.height}."
+        )
+    if not (math.isfinite(control.scale) and control.scale >= 0):
+        raise InvalidRequest("controlnet_conditioning_scale", "controlnet_conditioning_scale must be 0 or more.")
+    if not 0 <= control.start <= control.end <= 1:  # written so that NaN fails as well
+        raise InvalidRequest(
+            "control_guidance_start",
+            "A ControlNet must begin to steer at a share of the steps from 0 to 1 and end there or later, not from "
+            f"{control.start:g} to {control.end:g}.",
+        )

@@ -16,6 +16,7 @@ from easel.engine.backends.stopwatch import Stopwatch
 from easel.engine.batch import Batch
 from easel.engine.beginnings import begin
 from easel.engine.checkpoints import CheckpointLoader
+from easel.engine.control.shelf import ControlShelf, Steerings
 from easel.engine.costs import Costs
 from easel.engine.decoding import Decode
 from easel.engine.events import Image
@@ -56,6 +57,7 @@ class TorchRunner:
         vae_bytes: int = GIB,
         decodes_beside: bool | None = None,
         adapter_bytes: int = 2 * GIB,
+        control_bytes: int = 4 * GIB,
         backend: Backend | str = Backend.AUTO,
         cache: Path | None = None,
     ) -> None:
@@ -89,6 +91,7 @@ class TorchRunner:
         self.adapters = AdapterShelf(bytes=adapter_bytes)
         self._encoding = Encoding(bytes=conditioning_bytes)
         self._autoencoders = Autoencoders(self._device, self._dtype, bytes=vae_bytes)
+        self.controls = ControlShelf(self._device, self._dtype, opener, bytes=control_bytes)
         self._canvases: dict[str, Canvas] = {}
         self._preview_maps: Residency[Checkpoint, PreviewMap] = Residency(lambda found: found.bytes, bytes=MIB)
         self.decodes_beside = self._device.type == "cuda" if decodes_beside is None else decodes_beside
@@ -110,6 +113,8 @@ class TorchRunner:
         readiness = self._library.ask(request.checkpoint, beside)
         if readiness is Readiness.READY:
             readiness = self._autoencoders.ask(request)
+        if readiness is Readiness.READY:
+            readiness = self.controls.ask(request)
         if readiness is Readiness.READY and not self.adapters.are_read(request):
             return Readiness.LOADING
         return readiness
@@ -117,6 +122,8 @@ class TorchRunner:
     def wait(self, seconds: float) -> None:
         if self._autoencoders.is_loading:
             self._autoencoders.wait(seconds)
+        elif self.controls.is_loading:
+            self.controls.wait(seconds)
         elif self.adapters.is_reading:
             self.adapters.wait(seconds)
         else:
@@ -145,7 +152,9 @@ class TorchRunner:
         adapters = self.adapters.encoding(request, family.adaptable)
         conditioning, said = self._encoding.read(family, request, picture.script, adapters)
         autoencoder = self._autoencoders.hold(request, family.autoencoder)
-        self._canvases[request.id] = begin(request, picture.plan, conditioning, family, autoencoder, self._device)
+        canvas = begin(request, picture.plan, conditioning, family, autoencoder, self._device)
+        self.controls.hold(request, family, canvas.latents.shape)
+        self._canvases[request.id] = canvas
         asked = words_of(picture.script.texts()["prompt"])
         own = [file.name for file in request.embeddings]
         return (*notes, *said, *note_strangers(request.checkpoint, asked, own))
@@ -167,13 +176,20 @@ class TorchRunner:
         """The network's answer for each picture, guidance applied."""
         rows = batch.rows
         timesteps = torch.tensor([batch.pictures[row.picture].step.timestep for row in rows], dtype=torch.float32)
-        with self._stopwatch.time(lambda seconds: self.costs.record(batch.key.kind, len(rows), seconds)):
+        steerings = [self.controls.of(batch.pictures[row.picture], is_negative=row.is_negative) for row in rows]
+
+        def record(seconds: float) -> None:
+            if not any(steerings):  # or ControlNets would make a row dearer to pictures that have none
+                self.costs.record(batch.key.kind, len(rows), seconds)
+
+        with self._stopwatch.time(record):
             answers = self._predict(
                 family,
                 _inputs(canvases, latents)[[row.picture for row in rows]],
                 timesteps.to(self._device),
                 [canvases[row.picture].conditioning[row.reading] for row in rows],
                 [batch.pictures[row.picture].request for row in rows],
+                steerings,
             )
         return guided(rows, answers, len(canvases))
 
@@ -184,6 +200,7 @@ class TorchRunner:
         timesteps: torch.Tensor,
         texts: list[Conditioning],
         requests: list[PictureRequest],
+        steerings: list[Steerings],
     ) -> torch.Tensor:
         """One network call, unless texts are of lengths that do not go together.
 
@@ -195,7 +212,15 @@ class TorchRunner:
         for called in together:
             rows = [*called, *called[-1:] * (self.costs.size(len(called)) - len(called))]
             factors = self.adapters.factors([requests[row] for row in rows], family.adaptable)
-            answers = family.predict(latents[rows], timesteps[rows], [texts[row] for row in rows], factors)
+            answers = self.controls.predict(
+                family,
+                [steerings[row] for row in rows],
+                latents[rows],
+                timesteps[rows],
+                [texts[row] for row in rows],
+                factors,
+                size=self.costs.size,
+            )
             found.append(answers[: len(called)])
         return found[0] if len(found) == 1 else torch.cat(found)[_places(together)]
 
@@ -215,6 +240,7 @@ class TorchRunner:
         self._canvases.pop(id, None)
         self._autoencoders.release(id)
         self.adapters.release(id)
+        self.controls.release(id)
 
     def _family(self, checkpoint: Checkpoint) -> LoadedFamily:
         return self._library.get(checkpoint)

@@ -135,8 +135,9 @@ class Scheduler:
                 return Refused(f"no memory beside the checkpoints under way: {_names(opened)}")
             case Readiness.LOADING:
                 opened.add(checkpoint)
-                loads = f"checkpoint {checkpoint.name}"
-                return Refused(f"{loads} or a LoRA is loading" if picture.request.adapters else f"{loads} is loading")
+                beside = " or a LoRA" if picture.request.adapters else ""
+                beside += " or a ControlNet" if picture.request.controls else ""
+                return Refused(f"checkpoint {checkpoint.name}{beside} is loading")
             case Readiness.READY:
                 opened.add(checkpoint)
                 return None

@@ -9,7 +9,7 @@ import torch
 from easel.engine.backends.base import Tensors
 from easel.engine.backends.calibration import samples
 from easel.engine.backends.opening import Opener
-from easel.engine.families.base import LoadedFamily
+from easel.engine.families.base import LoadedFamily, Steerable
 from easel.engine.families.folder import read_noise_schedule, read_settings
 
 
@@ -20,5 +20,5 @@ def run_by(opener: Opener, family: LoadedFamily, folder: Path) -> None:
         side = read_settings(folder, "unet/config.json").get("sample_size", 64) * family.autoencoder.pixels
         return samples(family, read_noise_schedule(folder), width=side, height=side)
 
-    family.network = opener.open(family.network.network, inputs)
+    family.network = opener.open(family.network.network, inputs, takes_residuals=isinstance(family, Steerable))
     family.autoencoder.decoder = opener.open_decoder(cast(torch.nn.Module, family.autoencoder.decoder))

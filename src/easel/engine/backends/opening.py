@@ -46,8 +46,9 @@ class Opener:
     def _is_openvino(self) -> bool:
         return self.backend in (Backend.OPENVINO, Backend.OPENVINO_INT8)
 
-    def open(self, network: torch.nn.Module, samples: Samples) -> Opened:
-        """`network` by the backend; its first input is adapters' factors, empty without any.
+    def open(self, network: torch.nn.Module, samples: Samples, *, takes_residuals: bool = False) -> Opened:
+        """`network` by the backend; its first input is adapters' factors, empty without any. With `takes_residuals` its
+        last is what ControlNets add, empty likewise.
 
         `samples` answers inputs that it is really given; only eight bits ask for them.
         """
@@ -58,11 +59,24 @@ class Opener:
 
                 return Opened(network, compiled(network, self._device), living)
             case Backend.OPENVINO:
-                return Opened(network, self._openvino(network, living, takes_factors=True), living)
+                converted = self._openvino(network, living, takes_factors=True, takes_residuals=takes_residuals)
+                return Opened(network, converted, living)
             case Backend.OPENVINO_INT8:
-                return Opened(network, self._openvino(network, living, samples, takes_factors=True), living)
+                converted = self._openvino(
+                    network, living, samples, takes_factors=True, takes_residuals=takes_residuals
+                )
+                return Opened(network, converted, living)
             case _:
                 return Opened(network, living, living)
+
+    def open_beside(self, network: torch.nn.Module) -> Network:
+        """What steers a network and is called as often, with weights that never change."""
+        living = self._living(network)
+        if self.backend is Backend.COMPILED:
+            from easel.engine.backends.compiled import compiled
+
+            return compiled(network, self._device)
+        return self._openvino(network, living) if self._is_openvino else living
 
     def open_decoder(self, network: torch.nn.Module) -> Network:
         """What is called once a picture: worth converting, but not recording; in float32, which its pixels need."""
@@ -90,6 +104,7 @@ class Opener:
         samples: Samples | None = None,
         *,
         takes_factors: bool = False,
+        takes_residuals: bool = False,
     ) -> Network:
         from easel.engine.backends.openvino import OpenVino
 
@@ -100,6 +115,7 @@ class Opener:
             cache=self._cache / "openvino" if self._cache else None,
             samples=samples,
             takes_factors=takes_factors,
+            takes_residuals=takes_residuals,
         )
 
     def _device_name(self) -> str:

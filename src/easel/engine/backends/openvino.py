@@ -66,10 +66,12 @@ class OpenVino:
         cache: Path | None = None,
         samples: Samples | None = None,
         takes_factors: bool = False,
+        takes_residuals: bool = False,
     ) -> None:
         """`samples` answers inputs of the network to calibrate on, and asks for eight bits.
 
-        `takes_factors`: the first input is adapters' factors, by whose shape the network is another one.
+        `takes_factors`: the first input is adapters' factors, by whose shape the network is another one; and
+        `takes_residuals`: so is the last, what ControlNets add.
         """
         openvino = library()
         self._convert = openvino.convert_model
@@ -80,8 +82,9 @@ class OpenVino:
         self._threads = threads
         self._folder = cache / f"{weights_digest(network)}-{openvino.__version__.split('-')[0]}" if cache else None
         self._takes_factors = takes_factors
+        self._takes_residuals = takes_residuals
         self._models: dict[str, Any] = {}
-        """By the kind of the factors; for any shapes of the other inputs."""
+        """By `_kind`; for any shapes of the other inputs."""
         weights = sum(weight.nbytes for weight in network.parameters())
         self._calls: Residency[Shapes, Network] = Residency(lambda _: weights, bytes=COMPILED_BYTES, most=MOST_COMPILED)
         self._small: Any = self._quantised(samples) if samples else None
@@ -96,7 +99,7 @@ class OpenVino:
 
     def _prepare(self, inputs: Tensors) -> Network:
         """The network compiled for these shapes, held against the network itself once."""
-        in_eight_bits = self._small is not None and not self._factors(inputs)
+        in_eight_bits = self._small is not None and not self._kind(inputs)
         try:
             call = self._compile(self._small if in_eight_bits else self._model(inputs), inputs)
             distance = _distance(call(*inputs), self._network(*inputs))
@@ -108,15 +111,19 @@ class OpenVino:
             return self._otherwise
         return call
 
-    def _factors(self, inputs: Tensors) -> str:
-        """What the network does with the adapters' factors, in a word: whether rows share them, and how far they reach.
+    def _kind(self, inputs: Tensors) -> str:
+        """What the network does with the adapters' factors and with what ControlNets add, in a word or two.
 
-        Nothing without any. Their rank does not matter.
+        Of factors, whether rows share them and how far they reach; their rank does not matter. Of what is added, into
+        which places it is parted. Nothing without any.
         """
-        if not self._takes_factors or not inputs[0].numel():
-            return ""
-        rows, _, columns = inputs[0].shape
-        return f"{'shared' if rows == 1 else 'by-row'}-{columns}"
+        said: list[str] = []
+        if self._takes_factors and inputs[0].numel():
+            rows, _, columns = inputs[0].shape
+            said.append(f"{'shared' if rows == 1 else 'by-row'}-{columns}")
+        if self._takes_residuals and inputs[-1].numel():
+            said.append(f"steered-{'x'.join(map(str, inputs[1].shape[1:]))}")
+        return "-".join(said)
 
     def _compile(self, model: Any, inputs: Tensors) -> Network:
         fixed = model.clone()
@@ -144,12 +151,12 @@ class OpenVino:
         return call
 
     def _model(self, inputs: Tensors) -> Any:
-        """The network converted for any shapes, by what it does with adapters' factors."""
-        factors = self._factors(inputs)
-        if factors not in self._models:
-            name = f"float32-{factors}" if factors else "float32"
-            self._models[factors] = self._kept(name, lambda: self._converted(inputs))
-        return self._models[factors]
+        """The network converted for any shapes, by what it does with factors and what is added."""
+        kind = self._kind(inputs)
+        if kind not in self._models:
+            name = f"float32-{kind}" if kind else "float32"
+            self._models[kind] = self._kept(name, lambda: self._converted(inputs))
+        return self._models[kind]
 
     def _converted(self, inputs: Tensors) -> Any:
         examples = tuple(torch.empty_like(tensor).copy_(tensor) for tensor in inputs if tensor.numel())

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 
 from easel.domain.prompt import Reading
 from easel.engine.adapters.adaptable import Adaptable
-from easel.engine.backends.base import Network, Opened
+from easel.engine.backends.base import Network, Opened, Tensors
 from easel.engine.prompts.chunks import Chunks
 from easel.engine.prompts.embeddings import Embedding
 from easel.engine.request import WeightsFile
@@ -74,7 +74,8 @@ class LoadedFamily(Protocol):
     """One checkpoint's networks. All tensors in and out are on the runner's device; latents and answers are float32."""
 
     network: Opened
-    """What `predict` calls: adapters' factors, then latents, timesteps, states and whatever else the family has.
+    """What `predict` calls: adapters' factors, then latents, timesteps, states and whatever else the family has, and
+    last, where it takes them, what ControlNets add.
 
     Whoever loads the family may put another way to run it in its place.
     """
@@ -123,4 +124,29 @@ class LoadedFamily(Protocol):
 
         A network that reads a mask is given 2 x channels + 1: latents, mask, and the masked picture's latents.
         """
+        ...
+
+
+@runtime_checkable
+class Steerable(Protocol):
+    """A family whose network takes what ControlNets add to it."""
+
+    @property
+    def unet(self) -> Any:
+        """diffusers' network, whose settings a ControlNet must share."""
+        ...
+
+    def inputs(self, latents: torch.Tensor, timesteps: torch.Tensor, conditionings: Sequence[Conditioning]) -> Tensors:
+        """What the network reads of a call's rows, and its ControlNets read as well: latents, timesteps, texts, ..."""
+        ...
+
+    def predict(
+        self,
+        latents: torch.Tensor,
+        timesteps: torch.Tensor,
+        conditionings: Sequence[Conditioning],
+        factors: torch.Tensor,
+        residuals: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """As LoadedFamily.predict. `residuals` are what ControlNets add to each row: rows x residuals."""
         ...

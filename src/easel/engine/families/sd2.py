@@ -11,7 +11,8 @@ from diffusers import UNet2DConditionModel
 from transformers import CLIPTextModel
 
 from easel.engine.adapters.adaptable import Adaptable
-from easel.engine.backends.base import Opened
+from easel.engine.backends.base import Opened, Tensors
+from easel.engine.control.residuals import no_residuals, steering
 from easel.engine.families.base import Conditioning
 from easel.engine.families.networks import Autoencoder, load_unet, weight_bytes
 from easel.engine.families.source import Source
@@ -26,6 +27,7 @@ class StableDiffusion:
     def __init__(self, text: TextEncoder, unet: UNet2DConditionModel, autoencoder: Autoencoder) -> None:
         self.text = TextEncoders(text)
         self._encoder = text
+        self.unet = unet
         self._dtype = unet.dtype
         self.adaptable = Adaptable(unet, text.network)
         self.network = Opened.plainly(self.adaptable.adapted(_Call(unet)))
@@ -57,9 +59,14 @@ class StableDiffusion:
         timesteps: torch.Tensor,
         conditionings: Sequence[Conditioning],
         factors: torch.Tensor,
+        residuals: torch.Tensor | None = None,
     ) -> torch.Tensor:
+        inputs = self.inputs(latents, timesteps, conditionings)
+        return self.network(factors, *inputs, no_residuals(inputs[0]) if residuals is None else residuals).float()
+
+    def inputs(self, latents: torch.Tensor, timesteps: torch.Tensor, conditionings: Sequence[Conditioning]) -> Tensors:
         states = stacked([conditioning.states for conditioning in conditionings])
-        return self.network(factors, latents.to(self._dtype), timesteps, states).float()
+        return latents.to(self._dtype), timesteps, states
 
 
 class _Call(torch.nn.Module):
@@ -69,5 +76,13 @@ class _Call(torch.nn.Module):
         super().__init__()
         self.unet = unet
 
-    def forward(self, latents: torch.Tensor, timesteps: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
-        return self.unet(latents, timesteps, encoder_hidden_states=states, return_dict=False)[0]
+    def forward(
+        self, latents: torch.Tensor, timesteps: torch.Tensor, states: torch.Tensor, residuals: torch.Tensor
+    ) -> torch.Tensor:
+        return self.unet(
+            latents,
+            timesteps,
+            encoder_hidden_states=states,
+            return_dict=False,
+            **steering(self.unet, latents, residuals),
+        )[0]

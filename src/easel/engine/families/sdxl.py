@@ -11,7 +11,8 @@ from diffusers import UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 from easel.engine.adapters.adaptable import Adaptable
-from easel.engine.backends.base import Opened
+from easel.engine.backends.base import Opened, Tensors
+from easel.engine.control.residuals import no_residuals, steering
 from easel.engine.families.base import Conditioning
 from easel.engine.families.networks import Autoencoder, load_unet, weight_bytes
 from easel.engine.families.source import Source
@@ -35,6 +36,7 @@ class StableDiffusionXL:
         """`second` has a projection. `zeros_for_no_text`: an empty text is zeros, not what the encoders make of it."""
         self.text = TextEncoders(first, second)
         self._encoders = (first, second)
+        self.unet = unet
         self._dtype = unet.dtype
         self.adaptable = Adaptable(unet, first.network, second.network)
         self.network = Opened.plainly(self.adaptable.adapted(_Call(unet)))
@@ -75,19 +77,22 @@ class StableDiffusionXL:
         timesteps: torch.Tensor,
         conditionings: Sequence[Conditioning],
         factors: torch.Tensor,
+        residuals: torch.Tensor | None = None,
     ) -> torch.Tensor:
+        inputs = self.inputs(latents, timesteps, conditionings)
+        return self.network(factors, *inputs, no_residuals(inputs[0]) if residuals is None else residuals).float()
+
+    def inputs(self, latents: torch.Tensor, timesteps: torch.Tensor, conditionings: Sequence[Conditioning]) -> Tensors:
         """The network is told that the picture was never scaled or cropped."""
         height, width = (side * self.autoencoder.pixels for side in latents.shape[-2:])
         sizes = torch.tensor([[height, width, 0, 0, height, width]], dtype=self._dtype, device=latents.device)
-        answer = self.network(
-            factors,
+        return (
             latents.to(self._dtype),
             timesteps,
             stacked([conditioning.states for conditioning in conditionings]),
             torch.stack([conditioning.pooled for conditioning in conditionings]),
             sizes.expand(len(latents), -1),
         )
-        return answer.float()
 
 
 class _Call(torch.nn.Module):
@@ -104,6 +109,7 @@ class _Call(torch.nn.Module):
         states: torch.Tensor,
         pooled: torch.Tensor,
         sizes: torch.Tensor,
+        residuals: torch.Tensor,
     ) -> torch.Tensor:
         return self.unet(
             latents,
@@ -111,4 +117,5 @@ class _Call(torch.nn.Module):
             encoder_hidden_states=states,
             added_cond_kwargs={"text_embeds": pooled, "time_ids": sizes},
             return_dict=False,
+            **steering(self.unet, latents, residuals),
         )[0]
