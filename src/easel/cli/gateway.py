@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from easel.accounts.oidc import OidcClient, Provider
 from easel.accounts.sign_up import SignUp
+from easel.artifacts.reading import MOST_BYTES
 from easel.billing.checkout import Checkout
 from easel.cli.context import open_installation
 from easel.cli.orphan import stop_with_parent
@@ -66,6 +67,7 @@ def gateway(*, supervised: Annotated[bool, Parameter(show=False)] = False) -> No
             home_url=settings.home_url,
             doors=_doors(settings, installation.clock),
             postman=Postman(_mailer(settings)),
+            fetcher=Fetcher(allow_private=settings.allow_private_urls, max_bytes=MOST_BYTES),
         )
         # No access log: its lines would carry keys that clients put into the query string.
         config = uvicorn.Config(

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Annotated, Final, get_args, get_origin
 
 from cyclopts import App
-from pydantic import AliasChoices
+from pydantic import AliasChoices, BaseModel
 from pydantic.fields import FieldInfo
 from rich.console import Console
 
 from easel.cli.main import app
-from easel.gateway.dialects.modelslab.routes import TEXT_TO_IMAGE
+from easel.gateway.dialects.modelslab.paths import DOORS
 from easel.gateway.dialects.modelslab.schedulers import SCHEDULERS, choose
-from easel.gateway.dialects.modelslab.schemas import Text2Img
-from easel.gateway.dialects.modelslab.unserved import NAMES_A_MODEL, SAID
+from easel.gateway.dialects.modelslab.schemas import Img2Img, Inpaint, Pictured
+from easel.gateway.dialects.modelslab.unserved import NAMES_A_MODEL, SAID, WITHOUT_A_WORD
 from easel.settings import Settings
 
 WIDTH: Final = 100
@@ -43,20 +43,25 @@ def cli_page() -> str:
 
 def modelslab_page() -> str:
     """What the ModelsLab dialect takes, and what becomes of it."""
-    families = "".join(f"| `{family.submit}` | `{family.fetch}` |\n" for family in TEXT_TO_IMAGE)
-    honoured = "".join(_field(name, field) for name, field in Text2Img.model_fields.items())
+    doors = "".join(f"| `{door.path}` | {door.operation} | `{door.fetch}` |\n" for door in DOORS)
+    honoured = _fields(Pictured)
+    of_img2img = _fields(Img2Img, beyond=Pictured)
+    of_inpaint = _fields(Inpaint, beyond=Img2Img)
     refused = ", ".join(f"`{name}`" for name in (*NAMES_A_MODEL, "ip_adapter_image"))
     said = "".join(f"| `{field}` | {what} |\n" for field, what in SAID.items())
+    silent = "".join(f"| `{field}` | {why} |\n" for field, why in WITHOUT_A_WORD.items())
     schedulers = "".join(f"| `{name}` | `{_drawn_by(name)}` |\n" for name in SCHEDULERS)
     return f"""# The ModelsLab API
 
 Made by `make reference` from the gateway's own tables.
 
-## Text to image
+## Paths
 
-| submit | fetch, with the id after a slash or as `request_id` |
-|---|---|
-{families}
+| submit | what it does | fetch, with the id after a slash or as `request_id` |
+|---|---|---|
+{doors}
+Any id can be fetched at any of the fetch paths.
+
 ## Fields that are honoured
 
 Numbers may be numbers or text, switches may be yes and no or true and false; `null` and the empty text are as good as
@@ -65,7 +70,17 @@ leaving a field out.
 | field | default | what it does |
 |---|---|---|
 {honoured}
-## Fields that are not available yet
+Image to image also has these. The picture is as large as `init_image`; `width` and `height` do not change that.
+
+| field | default | what it does |
+|---|---|---|
+{of_img2img}
+Inpainting has those and this one. The picture is as large as `init_image`, unless `width` and `height` say otherwise.
+
+| field | default | what it does |
+|---|---|---|
+{of_inpaint}
+## Fields that are not available
 
 Without these another picture would come out, so a request that names one is refused: {refused}.
 
@@ -74,6 +89,11 @@ These are named in the answer's `warning`, with what was done:
 | field | what was done |
 |---|---|
 {said}
+These need no answer:
+
+| field | why |
+|---|---|
+{silent}
 Fields that nobody knows are ignored, as the original does.
 
 ## Schedulers
@@ -98,6 +118,12 @@ def commands(below: App = app, name: tuple[str, ...] = ("easel",)) -> Iterator[t
     for word in below:
         if not word.startswith("-") and below[word].show:
             yield from commands(below[word], (*name, word))
+
+
+def _fields(schema: type[BaseModel], beyond: type[BaseModel] = BaseModel) -> str:
+    """The schema's fields, but for those that it has from another one."""
+    known = beyond.model_fields
+    return "".join(_field(name, field) for name, field in schema.model_fields.items() if name not in known)
 
 
 def _field(name: str, field: FieldInfo) -> str:

@@ -5,12 +5,14 @@ from datetime import timedelta
 
 from easel.artifacts.blobs import BlobStore
 from easel.artifacts.links import LinkSigner
+from easel.artifacts.reading import MOST_BYTES
 from easel.billing.checkout import Checkout
 from easel.db.listener import NotificationHub
 from easel.db.session import Database
 from easel.domain.money import MICROS_PER_DOLLAR, Micros
 from easel.generations.submit import LONGEST_WAIT
 from easel.kit.clock import Clock
+from easel.kit.fetch import Fetcher
 from easel.kit.mail import LogMailer, Postman
 from easel.site.context import Doors
 from easel.wording.translate import Translator
@@ -47,3 +49,5 @@ class Services:
     translator: Translator | None = None
     blocking_wait_seconds: float = 600.0
     """How long a request of a dialect that knows no `processing` is kept waiting."""
+    fetcher: Fetcher = field(default_factory=lambda: Fetcher(max_bytes=MOST_BYTES))
+    """The way to pictures that requests name by address."""

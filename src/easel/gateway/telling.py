@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from easel.artifacts.links import LinkSigner
 from easel.gateway.dialects.modelslab import answers as modelslab
+from easel.gateway.dialects.modelslab.links import Links
 from easel.generations.queries import GenerationView, view_by_id
 from easel.kit.clock import Clock
 from easel.webhooks.deliver import Render
@@ -15,7 +16,7 @@ Tell: TypeAlias = Callable[[GenerationView, LinkSigner], Mapping[str, Any]]
 
 
 def _modelslab(view: GenerationView, signer: LinkSigner) -> Mapping[str, Any]:
-    return modelslab.told(view, modelslab.Links(view.base_url, "", signer))
+    return modelslab.told(view, Links(view.base_url, "", signer))
 
 
 DIALECTS: Final[Mapping[str, Tell]] = {"modelslab": _modelslab}

@@ -11,7 +11,7 @@ from shop import MONEY, TEXT2IMG, Shop
 from easel.accounts.queries import set_plan
 from easel.billing import ledger
 from easel.domain.money import Micros
-from easel.gateway.dialects.modelslab.schemas import Text2Img
+from easel.gateway.dialects.modelslab.schemas import Pictured
 from easel.gateway.dialects.modelslab.unserved import Unserved
 
 NAN, INFINITY = float("nan"), float("inf")
@@ -141,7 +141,7 @@ def test_a_queue_that_is_full(shop: Shop) -> None:
 
 
 VALUE = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.lists(st.integers())
-NAMES = [name for schema in (Text2Img, Unserved) for name in schema.model_fields if name != "webhook"]
+NAMES = [name for schema in (Pictured, Unserved) for name in schema.model_fields if name != "webhook"]
 
 
 @settings(

@@ -8,7 +8,7 @@ from shop import Shop
 
 from easel.accounts.keys import create_key
 from easel.accounts.queries import create_account
-from easel.gateway.dialects.modelslab.routes import FETCH, MODEL_LIST
+from easel.gateway.dialects.modelslab.paths import FETCH, MODEL_LIST
 
 FETCH_ID = "/api/v6/images/fetch/{}"
 

@@ -18,10 +18,10 @@ from easel.artifacts.store import picture_key
 from easel.catalogue.tables import Model
 from easel.domain.errors import NotAuthenticated, TooManyQueued
 from easel.domain.money import Micros
-from easel.domain.request import GenerationRequest
+from easel.domain.request import Extras, GenerationRequest
 from easel.domain.sampling import Sampler, Spacing
 from easel.gateway.dialects.modelslab import answers, shapes
-from easel.gateway.dialects.modelslab.answers import Links
+from easel.gateway.dialects.modelslab.links import Links
 from easel.gateway.errors import Refusal, UnreadableBody, refusal_of
 from easel.generations.queries import GenerationView
 from easel.jobs.states import JobState
@@ -86,6 +86,21 @@ CHANGED = replace(
 FAILED = replace(DONE, state=JobState.FAILED, error="The picture came out as noise.")
 CANCELLED = replace(DONE, state=JobState.CANCELLED, error=None)
 
+REALTIME_DETAILS = {"operation": "text2img", "realtime": True}
+REALTIME = replace(DONE, details=REALTIME_DETAILS)
+QUEUED_REALTIME = replace(QUEUED, details=REALTIME_DETAILS)
+IMG2IMG = replace(
+    DONE,
+    request=replace(REQUEST, extras=Extras(init_image="inputs/1.png", strength=0.5)),
+    details={"operation": "img2img", "sent": {"init_image": "https://shop.example/photo.png"}},
+)
+INPAINT = replace(
+    DONE,
+    request=replace(REQUEST, extras=Extras(init_image="inputs/1.png", mask_image="inputs/2.png")),
+    details={"operation": "inpaint"},
+)
+REALTIME_INPAINT = replace(INPAINT, details={"operation": "inpaint", "realtime": True})
+
 MODEL = Model(
     model_id="easel-starter", name="Easel Starter", summary="Coloured shapes.", weights="package:easel-starter"
 )
@@ -94,7 +109,13 @@ ANSWERS: dict[str, tuple[Any, object]] = {
     "success": (shapes.Success, answers.success(DONE, LINKS)),
     "success_changed": (shapes.Success, answers.success(CHANGED, LINKS)),
     "processing": (shapes.Processing, answers.processing(QUEUED, LINKS)),
-    "processing_realtime": (shapes.Processing, answers.processing(QUEUED, LINKS, realtime=True)),
+    "processing_realtime": (shapes.RealtimeProcessing, answers.submitted(QUEUED_REALTIME, LINKS)),
+    "success_realtime": (shapes.Success, answers.submitted(REALTIME, LINKS)),
+    "success_img2img": (shapes.Success, answers.submitted(IMG2IMG, LINKS)),
+    "processing_img2img": (shapes.Processing, answers.submitted(replace(IMG2IMG, state=JobState.QUEUED), LINKS)),
+    "success_inpaint": (shapes.Success, answers.submitted(INPAINT, LINKS)),
+    "success_realtime_inpaint": (shapes.Success, answers.submitted(REALTIME_INPAINT, LINKS)),
+    "model_reload": (shapes.ModelReloaded, answers.model_reloaded(MODEL, is_resident=False)),
     "fetch_done": (shapes.Fetched, answers.fetched(DONE, LINKS)),
     "fetch_changed": (shapes.Fetched, answers.fetched(CHANGED, LINKS)),
     "fetch_processing": (shapes.StillProcessing, answers.fetched(QUEUED, LINKS)),

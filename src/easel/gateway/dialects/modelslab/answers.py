@@ -1,30 +1,30 @@
 """From a generation, or a refusal, to what is answered about it."""
 
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from easel.artifacts.links import LinkSigner
 from easel.billing.caps import Spending
 from easel.catalogue.tables import Model
 from easel.domain.money import Micros, dollars
-from easel.domain.sampling import Spacing
-from easel.gateway.dialects.modelslab.schedulers import is_stochastic_sampler, wire_name
+from easel.gateway.dialects.modelslab.links import Links
+from easel.gateway.dialects.modelslab.meta import meta, meta_on_its_way
 from easel.gateway.dialects.modelslab.shapes import (
     Error,
     Failed,
     Fetched,
     ListedModel,
+    ModelReloaded,
     Processing,
+    RealtimeProcessing,
     StillProcessing,
     Success,
     Told,
     WalletBalance,
 )
 from easel.gateway.errors import Refusal
-from easel.gateway.files import AS_TEXT
-from easel.generations.expire import TEMPORARY
 from easel.generations.queries import GenerationView
 from easel.jobs.states import JobState
+
+FETCH_LATER: Final = "Try to fetch request after seconds estimated"
 
 TIP_DONE: Final = "Send the seed from meta again and you get this very picture again."
 TIP_WAIT: Final = "Pictures are drawn in the order they were asked for; fetch_result says when this one is there."
@@ -41,23 +41,6 @@ HINTS: Final = (
 KEY_HINT: Final = " 4. Make sure you have valid API key."
 
 
-@dataclass(frozen=True, slots=True)
-class Links:
-    """Absolute links to a generation's pictures and to where its answer can be fetched."""
-
-    base_url: str
-    fetch_path: str
-    signer: LinkSigner
-
-    def pictures(self, view: GenerationView) -> list[str]:
-        expires = view.created_at + TEMPORARY if view.temporary else None
-        ending = AS_TEXT if view.details.get("base64") else ""
-        return [f"{self.base_url}{self.signer.path(key, expires)}{ending}" for key in view.artifact_keys]
-
-    def fetch_result(self, view: GenerationView) -> str:
-        return f"{self.base_url}{self.fetch_path}/{view.id}"
-
-
 def success(view: GenerationView, links: Links) -> Success:
     pictures = links.pictures(view)
     answer: Success = {
@@ -68,7 +51,7 @@ def success(view: GenerationView, links: Links) -> Success:
         "proxy_links": pictures,
         "nsfw_content_detected": False,
         "webhook_status": "",
-        "meta": meta(view),
+        "meta": meta(view, links),
         "tip": TIP_DONE,
     }
     if said := warning(view):
@@ -76,9 +59,17 @@ def success(view: GenerationView, links: Links) -> Success:
     return answer
 
 
-def processing(view: GenerationView, links: Links, *, realtime: bool = False) -> Processing:
+def submitted(view: GenerationView, links: Links) -> Success | Processing | RealtimeProcessing | Failed:
+    """What a submit is answered when its wait is over."""
+    if view.state is JobState.DONE:
+        return success(view, links)
+    if view.is_final:
+        return failed(view)
+    return realtime_processing(view, links) if view.details.get("realtime") else processing(view, links)
+
+
+def processing(view: GenerationView, links: Links) -> Processing:
     fetch_result, pictures = links.fetch_result(view), links.pictures(view)
-    text = "Try to fetch request after seconds estimated"
     answer: Processing = {
         "status": "processing",
         "tip": TIP_WAIT,
@@ -87,25 +78,35 @@ def processing(view: GenerationView, links: Links, *, realtime: bool = False) ->
             f"here is link for fetch api : {fetch_result}"
         ),
         "eta": view.eta_seconds,
-        "messege": text,
-        "message": text,
+        "messege": FETCH_LATER,
+        "message": FETCH_LATER,
         "webhook_status": "",
         "fetch_result": fetch_result,
         "id": view.id,
         "output": [],
-        "meta": meta(view)
-        | {
-            "webhook": view.webhook,
-            "track_id": view.track_id,
-            "id": str(view.id),
-            "file_prefix": f"{view.uuid}.png",
-            "is_sdxl": False,
-            "output": pictures,
-        },
+        "meta": meta_on_its_way(view, links),
         "future_links": pictures,
     }
-    if realtime:
-        answer["proxy_links"] = pictures
+    if said := warning(view):
+        answer["warning"] = said
+    return answer
+
+
+def realtime_processing(view: GenerationView, links: Links) -> RealtimeProcessing:
+    pictures = links.pictures(view)
+    answer: RealtimeProcessing = {
+        "status": "processing",
+        "eta": view.eta_seconds,
+        "message": FETCH_LATER,
+        "messege": FETCH_LATER,
+        "fetch_result": links.fetch_result(view),
+        "id": view.id,
+        "output": [],
+        "future_links": pictures,
+        "proxy_links": pictures,
+        "meta": meta_on_its_way(view, links),
+        "tip": TIP_WAIT,
+    }
     if said := warning(view):
         answer["warning"] = said
     return answer
@@ -128,7 +129,7 @@ def told(view: GenerationView, links: Links) -> Told:
             "output": links.pictures(view),
             "generationTime": round(view.seconds or 0.0, 2),
             "track_id": view.track_id,
-            "meta": meta(view),
+            "meta": meta(view, links),
         }
     message = "Cancelled on request." if view.state is JobState.CANCELLED else view.error or "Failed, Try Again"
     return {"status": "failed", "id": view.id, "message": message, "track_id": view.track_id}
@@ -142,7 +143,7 @@ def _fetched_pictures(view: GenerationView, links: Links) -> Fetched:
         "output": pictures,
         "proxy_links": pictures,
         "generationTime": round(view.seconds or 0.0, 2),
-        "meta": meta(view),
+        "meta": meta(view, links),
         "tip": TIP_DONE,
     }
     if said := warning(view):
@@ -161,6 +162,12 @@ def _still_processing(view: GenerationView, links: Links) -> StillProcessing:
         "eta": view.eta_seconds,
         "fetch_result": links.fetch_result(view),
     }
+
+
+def model_reloaded(model: Model, *, is_resident: bool) -> ModelReloaded:
+    where = "is in memory and draws at once" if is_resident else "is installed; its first request loads it"
+    text = f"Model {model.model_id} {where}."
+    return {"status": "success", "message": text, "messege": text}
 
 
 def listed(model: Model) -> ListedModel:
@@ -212,51 +219,6 @@ def error(refusal: Refusal) -> Error:
     return answer
 
 
-def meta(view: GenerationView) -> dict[str, Any]:
-    """What was really used. The size and the steps stand under both of their names."""
-    request, details = view.request, view.details
-    embeddings = ",".join(request.extras.embeddings)
-    return {
-        "prompt": request.prompt,
-        "model_id": request.model_id,
-        "negative_prompt": request.negative_prompt,
-        "scheduler": wire_name(request.sampler),
-        "safety_checker": "no",
-        "W": request.width,
-        "H": request.height,
-        "width": request.width,
-        "height": request.height,
-        "guidance_scale": request.guidance,
-        "seed": request.seed,
-        "steps": request.steps,
-        "num_inference_steps": request.steps,
-        "n_samples": request.samples,
-        "instant_response": yes_no(details.get("instant_response", False)),
-        "ip_adapter_id": None,
-        "enhance_prompt": yes_no(details.get("enhance_prompt", False)),
-        "ip_adapter_scale": 0.6,
-        "ip_adapter_image": None,
-        "upscale": "no",
-        "use_karras_sigmas": yes_no(request.spacing is Spacing.KARRAS),
-        "algorithm_type": "dpmsolver+++" if is_stochastic_sampler(request.sampler) else "no",
-        "safety_checker_type": "sensitive_content_text",
-        "vae": request.extras.vae,
-        "lora": ",".join(use.model_id for use in request.extras.adapters) or None,
-        "lora_strength": ",".join(f"{use.strength:g}" for use in request.extras.adapters) or 1,
-        **({"embeddings": embeddings} if embeddings else {}),
-        **({"enhance_style": details["enhance_style"]} if details.get("enhance_style") else {}),
-        **({"multi_lingual": "yes"} if details.get("multi_lingual") else {}),
-        "clip_skip": request.extras.clip_skip,
-        "watermark": "no",
-        "temp": yes_no(view.temporary),
-        "base64": yes_no(details.get("base64", False)),
-    }
-
-
 def warning(view: GenerationView) -> str | None:
     """What the gateway (at submit) and the worker did otherwise than asked, as one text."""
     return " ".join([*view.details.get("warnings", []), *view.notes]) or None
-
-
-def yes_no(on: bool) -> str:
-    return "yes" if on else "no"

@@ -8,13 +8,16 @@ from typing import Any, Final, TypeAlias
 
 from pydantic import BaseModel
 
-from easel.gateway.dialects.modelslab.schemas import Asked, Fetch, Text2Img
+from easel.gateway.dialects.modelslab.paths import SCHEMAS, Operation
+from easel.gateway.dialects.modelslab.schemas import Asked, Fetch, ModelNamed
 from easel.gateway.dialects.modelslab.shapes import (
     Error,
     Failed,
     Fetched,
     ListedModel,
+    ModelReloaded,
     Processing,
+    RealtimeProcessing,
     StillProcessing,
     Success,
     WalletBalance,
@@ -71,16 +74,21 @@ def _content(schema: dict[str, Any]) -> dict[str, Any]:
 _FETCHED: Final = Fetched | StillProcessing | Failed
 _WHEN: Final = "Done, still being drawn, or failed; status says which. An unknown id is a failed one."
 
-TEXT2IMG: Final = about(
-    "Text to image",
-    Success | Processing | Failed,
-    "The pictures, or where to fetch them when drawing takes longer than a request should wait.",
-    Text2Img,
-)
+_DRAWN: Final = "The pictures, or where to fetch them when drawing takes longer than a request should wait."
+
+DRAW: Final[Mapping[Operation, About]] = {
+    operation: about(title, Success | Processing | RealtimeProcessing | Failed, _DRAWN, SCHEMAS[operation])
+    for operation, title in (
+        (Operation.TEXT2IMG, "Text to image"),
+        (Operation.IMG2IMG, "Image to image"),
+        (Operation.INPAINT, "Inpainting"),
+    )
+}
 FETCH: Final = about("Fetch a request by request_id", _FETCHED, _WHEN, Fetch)
 FETCH_ID: Final = about("Fetch a request by its id", _FETCHED, _WHEN, None, ID)
 FETCH_ID_WITHOUT_BODY: Final = about(
     "Fetch a request by its id", _FETCHED, _WHEN, None, ID, KEY_IN_QUERY, has_body=False
 )
+MODEL_RELOAD: Final = about("Whether a model is ready", ModelReloaded, "It is installed.", ModelNamed)
 MODEL_LIST: Final = about("All models", list[ListedModel], "A bare array.")
 WALLET_BALANCE: Final = about("Money left", WalletBalance, "In US dollars.")

@@ -1,9 +1,7 @@
 """The paths, and what each does from the body to the answer."""
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter
 from sqlalchemy.orm import Session
@@ -12,15 +10,18 @@ from starlette.responses import JSONResponse, Response
 
 from easel.accounts.tables import Account, ApiKey, Scope
 from easel.billing import caps, wallets
-from easel.catalogue.queries import list_models
-from easel.domain.errors import NotFound
+from easel.billing.plans import plan_named
+from easel.catalogue.queries import find_model, list_models
+from easel.domain.errors import ModelNotInstalled, NotFound
 from easel.gateway.auth import as_account, as_key, key_of
 from easel.gateway.dialects.modelslab import answers, documented
-from easel.gateway.dialects.modelslab.answers import Links
 from easel.gateway.dialects.modelslab.documented import About
-from easel.gateway.dialects.modelslab.schemas import Fetch
-from easel.gateway.dialects.modelslab.shapes import ListedModel, WalletBalance
-from easel.gateway.dialects.modelslab.text2img import Reading, place
+from easel.gateway.dialects.modelslab.links import Links
+from easel.gateway.dialects.modelslab.paths import DOORS, FETCH, MODEL_LIST, MODEL_RELOAD, Door
+from easel.gateway.dialects.modelslab.reading import NOTHING, Reading, Stored, place
+from easel.gateway.dialects.modelslab.schemas import Fetch, ModelNamed
+from easel.gateway.dialects.modelslab.shapes import ListedModel, ModelReloaded, WalletBalance
+from easel.gateway.dialects.modelslab.sources import Sources
 from easel.gateway.dialects.modelslab.translation import in_english
 from easel.gateway.errors import Refusal
 from easel.gateway.idempotency import terms_of
@@ -28,33 +29,9 @@ from easel.gateway.incoming import read_incoming
 from easel.gateway.services import Services
 from easel.gateway.waiting import wait_until_finished
 from easel.generations.queries import GenerationView, get_view
-from easel.jobs.states import JobState
+from easel.generations.submit import check_queue
+from easel.jobs.workers import list_workers
 from easel.webhooks.outbox import check_is_public
-
-
-@dataclass(frozen=True, slots=True)
-class Family:
-    """A submit path, and the fetch path that its answers name."""
-
-    submit: str
-    fetch: str
-    chooses_model: bool = True
-    realtime: bool = False
-
-
-TEXT_TO_IMAGE: Final = (
-    Family("/api/v6/images/text2img", "/api/v6/images/fetch"),
-    Family("/api/v7/images/text-to-image", "/api/v7/images/fetch"),
-    Family("/api/v6/realtime/text2img", "/api/v6/realtime/fetch", chooses_model=False, realtime=True),
-    Family("/api/v3/text2img", "/api/v3/fetch", chooses_model=False),
-    Family("/api/v3/dreambooth", "/api/v3/dreambooth/fetch"),
-    Family("/api/v4/dreambooth", "/api/v4/dreambooth/fetch"),
-)
-
-# Any id may be fetched at any of these.
-FETCH: Final = (*(family.fetch for family in TEXT_TO_IMAGE), "/api/v5/images/fetch")
-
-MODEL_LIST: Final = ("/api/v4/dreambooth/model_list", "/api/v3/dreambooth/model_list")
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -66,12 +43,15 @@ def modelslab_router(services: Services) -> APIRouter:
         name = re.sub("[^a-z0-9]+", "_", f"{method} {path}".lower()).strip("_")
         router.add_api_route(path, handler, methods=[method], operation_id=name, response_model=None, **about)
 
-    for family in TEXT_TO_IMAGE:
-        add(family.submit, _text2img(services, family), documented.TEXT2IMG)
+    sources = Sources(services)
+    for door in DOORS:
+        add(door.path, _draw(services, sources, door), documented.DRAW[door.operation])
     for path in FETCH:
         add(path, _fetch(services, path), documented.FETCH)
         add(path + "/{id}", _fetch(services, path), documented.FETCH_ID)
         add(path + "/{id}", _fetch(services, path), documented.FETCH_ID_WITHOUT_BODY, "GET")
+    for path in MODEL_RELOAD:
+        add(path, _model_reload(services), documented.MODEL_RELOAD)
     for path in MODEL_LIST:
         add(path, _model_list(services), documented.MODEL_LIST)
     add("/api/wallet_balance", _wallet_balance(services), documented.WALLET_BALANCE)
@@ -83,39 +63,39 @@ def answer_error(request: Request, refusal: Refusal) -> Response:
     return JSONResponse(answers.error(refusal), refusal.status, refusal.headers)
 
 
-def _text2img(services: Services, family: Family) -> Handler:
-    async def text2img(request: Request) -> Response:
+def _draw(services: Services, sources: Sources, door: Door) -> Handler:
+    async def draw(request: Request) -> Response:
         incoming, base_url = await read_incoming(request), _base_url(services, request)
-        terms = terms_of(services, request, incoming)
-        translation = await in_english(services, key_of(request, incoming), incoming.fields)
+        key, terms = key_of(request, incoming), terms_of(services, request, incoming)
+        stored: Stored = NOTHING
+        if door.schema.PICTURES:
+            # Nobody has us fetch or decode anything who may not order. An order that was made before is found later.
+            await as_account(services, key, Scope.GENERATE, no_check if terms.idempotency else check_place)
+            stored = await sources.take_in(door.schema.read(incoming.fields))
+        translation = await in_english(services, key, incoming.fields)
 
         def order(session: Session, used: ApiKey) -> GenerationView:
-            reading = Reading.of(
-                translation.fields,
-                services.default_model,
-                chooses_model=family.chooses_model,
-                enhances=services.enhances_prompts,
-            )
+            reading = Reading.of(translation.fields, door, services, stored)
             reading.warnings.extend(translation.warnings)
             if reading.asked.webhook and not services.allow_private_urls:
                 check_is_public(reading.asked.webhook)
             return place(session, services.clock, used, reading, base_url, terms)
 
-        view = await as_key(services, key_of(request, incoming), Scope.GENERATE, order)
+        view = await as_key(services, key, Scope.GENERATE, order)
         if not view.details["instant_response"]:
             view = await wait_until_finished(services, view)
-        links = Links(base_url, family.fetch, services.links)
-        return JSONResponse(_submitted(view, links, realtime=family.realtime))
+        return JSONResponse(answers.submitted(view, Links(base_url, door.fetch, services.links)))
 
-    return text2img
+    return draw
 
 
-def _submitted(view: GenerationView, links: Links, *, realtime: bool) -> Mapping[str, Any]:
-    if view.state is JobState.DONE:
-        return answers.success(view, links)
-    if view.is_final:
-        return answers.failed(view)
-    return answers.processing(view, links, realtime=realtime)
+def check_place(session: Session, account: Account) -> None:
+    """Raises TooManyQueued for an account that could not order now."""
+    check_queue(session, account.id, plan_named(account.plan))
+
+
+def no_check(session: Session, account: Account) -> None:
+    pass
 
 
 def _fetch(services: Services, path: str) -> Handler:
@@ -134,6 +114,22 @@ def _fetch(services: Services, path: str) -> Handler:
         return JSONResponse(answers.fetched(view, Links(_base_url(services, request), path, services.links)))
 
     return fetch
+
+
+def _model_reload(services: Services) -> Handler:
+    async def model_reload(request: Request) -> Response:
+        incoming = await read_incoming(request)
+
+        def look(session: Session, _: Account) -> ModelReloaded:
+            model = find_model(session, ModelNamed.read(incoming.fields).model_id)
+            if model.weights is None:
+                raise ModelNotInstalled(model.model_id)
+            is_resident = any(model.model_id in worker.resident for worker in list_workers(session))
+            return answers.model_reloaded(model, is_resident=is_resident)
+
+        return JSONResponse(await as_account(services, key_of(request, incoming), Scope.READ, look))
+
+    return model_reload
 
 
 def _model_list(services: Services) -> Handler:

@@ -1,7 +1,7 @@
 """What may be asked. A field that is left out, or sent as nothing, is None."""
 
 from collections.abc import Mapping
-from typing import Annotated, Self, TypeAlias
+from typing import Annotated, ClassVar, Self, TypeAlias
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -18,8 +18,12 @@ Names: TypeAlias = Annotated[list[str], BeforeValidator(values.names, json_schem
 Strengths: TypeAlias = Annotated[
     list[float], BeforeValidator(values.strengths, json_schema_input_type=float | str | list[float])
 ]
+Images: TypeAlias = Annotated[list[str | bytes], BeforeValidator(values.images, json_schema_input_type=str | list[str])]
 Label: TypeAlias = Annotated[str | int, BeforeValidator(values.label)]
 WebAddress: TypeAlias = Annotated[str | None, BeforeValidator(values.web_address)]
+
+
+EXAMPLE = "three red stars on a blue background"
 
 
 class Asked(BaseModel):
@@ -56,10 +60,13 @@ class Finishing(Asked):
     )
 
 
-class Text2Img(Finishing):
-    """What text to image honours today; what it knows besides is in `unserved`."""
+class Pictured(Finishing):
+    """What every route that draws honours; what they know besides is in `unserved`."""
 
-    prompt: Text = Field(description="What the picture shows.", examples=["three red stars on a blue background"])
+    PICTURES: ClassVar[tuple[str, ...]] = ()
+    """Fields that hold pictures."""
+
+    prompt: Text = Field(default="", description="What the picture shows.", examples=[EXAMPLE])
     negative_prompt: Text = Field(default="", description="What it should not show.")
     model_id: Name | None = Field(
         default=None,
@@ -107,7 +114,39 @@ class Text2Img(Finishing):
     track_id: Label | None = Field(default=None, description="Comes back in the webhook as it was sent.")
 
 
+class Text2Img(Pictured):
+    prompt: Text = Field(description="What the picture shows.", examples=[EXAMPLE])
+
+
+class Img2Img(Pictured):
+    """The picture is as large as init_image; width and height do not change that."""
+
+    PICTURES = ("init_image",)
+
+    init_image: Images = Field(
+        description="The picture to begin from: an address, base64 text, a data URI or a file of a form. Of a list the "
+        "first is used."
+    )
+    strength: Number = Field(default=0.7, description="How much of it is drawn anew, 0 to 1; 1 forgets the picture.")
+
+
+class Inpaint(Img2Img):
+    """The picture is as large as init_image, unless width and height say otherwise."""
+
+    PICTURES = ("init_image", "mask_image")
+
+    mask_image: Images = Field(
+        description="Of the shape of init_image: what is white is drawn anew, what is black is kept."
+    )
+
+
 class Fetch(Asked):
     request_id: Label = Field(
         validation_alias=AliasChoices("request_id", "id"), description="The id of a submit's answer."
+    )
+
+
+class ModelNamed(Asked):
+    model_id: Name = Field(
+        validation_alias=AliasChoices("model_id", "model"), description="A model of the catalogue. Alias: model."
     )

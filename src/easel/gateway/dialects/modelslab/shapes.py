@@ -35,7 +35,21 @@ class Processing(TypedDict):
     output: list[str]
     meta: dict[str, Any]
     future_links: list[str]
-    proxy_links: NotRequired[list[str]]
+    warning: NotRequired[str]
+
+
+class RealtimeProcessing(TypedDict):
+    status: Literal["processing"]
+    eta: float
+    message: str
+    messege: str
+    fetch_result: str
+    id: int
+    output: list[str]
+    future_links: list[str]
+    proxy_links: list[str]
+    meta: dict[str, Any]
+    tip: str
     warning: NotRequired[str]
 
 
@@ -117,6 +131,12 @@ class WalletBalance(TypedDict):
     status: Literal["success"]
     data: Balance
     key: NotRequired[Spending]
+
+
+class ModelReloaded(TypedDict):
+    status: Literal["success"]
+    message: str
+    messege: str
 
 
 class ListedModel(TypedDict):

@@ -11,9 +11,19 @@ from sqlalchemy.orm import Session
 
 from easel.catalogue.queries import find_model
 from easel.domain.errors import InvalidRequest
-from easel.gateway.dialects.modelslab.schemas import Asked, Factor, Name, Switch, Text
+from easel.gateway.dialects.modelslab.schemas import Asked, Factor, Name, Pictured, Switch, Text
 
 NAMES_A_MODEL: Final = ("ip_adapter_id",)
+
+
+FLUX: Final = (
+    "injected_noise_alpha",
+    "sigma_threshold",
+    "true_cfg_scale",
+    "use_cfg_zero_star",
+    "use_zero_init",
+    "zero_steps",
+)
 
 
 class Unserved(Asked):
@@ -28,6 +38,12 @@ class Unserved(Asked):
     watermark: Switch = False
     free_u: Switch = False
     aspect_ratio: Name | None = None
+    injected_noise_alpha: object = None
+    sigma_threshold: object = None
+    true_cfg_scale: object = None
+    use_cfg_zero_star: object = None
+    use_zero_init: object = None
+    zero_steps: object = None
     init_image: object = None
     mask_image: object = None
     control_image: object = None
@@ -42,10 +58,21 @@ SAID: Final[Mapping[str, str]] = {
     "watermark": "the picture carries none",
     "free_u": "the picture was drawn without it",
     "aspect_ratio": "the size comes from width and height",
-    "init_image": "the picture was drawn from the prompt alone",
-    "mask_image": "the picture was drawn from the prompt alone",
-    "control_image": "the picture was drawn from the prompt alone",
+    **dict.fromkeys(FLUX, "it is for models of the Flux family, and was not used"),
+    "init_image": "the picture was drawn without it",
+    "mask_image": "the picture was drawn without it",
+    "control_image": "the picture was drawn without it",
 }
+
+ELSEWHERE: Final = frozenset({"init_image", "mask_image", "control_image", *FLUX})
+"""Fields of other routes, and of other families of models."""
+
+WITHOUT_A_WORD: Final[Mapping[str, str]] = {
+    "tomesd": "it makes a picture sooner, not another one; none is left out of here",
+    "loadbalancer": "the installation's workers share all requests anyway",
+    "ip_adapter_scale": "it has an effect with an IP-Adapter only",
+}
+"""Fields that need no answer, and why."""
 
 
 def refuse_what_changes_the_picture(session: Session, asked: Unserved) -> None:
@@ -59,13 +86,13 @@ def refuse_what_changes_the_picture(session: Session, asked: Unserved) -> None:
         raise _cannot("ip_adapter_image")
 
 
-def warnings(asked: Unserved) -> list[str]:
-    """A sentence for each field that asks for something and gets nothing."""
+def warnings(asked: Unserved, honoured: Pictured) -> list[str]:
+    """A sentence for each field that asks for something and gets nothing, but for those that this route honours."""
     plain = Unserved()
     return [
-        f"{field} is not available yet: {said}."
+        f"{field} is not available {'here' if field in ELSEWHERE else 'yet'}: {said}."
         for field, said in SAID.items()
-        if getattr(asked, field) != getattr(plain, field)
+        if field not in type(honoured).model_fields and getattr(asked, field) != getattr(plain, field)
     ]
 
 

@@ -110,6 +110,14 @@ def strengths(value: object) -> list[float]:
         raise ValueError("must be a number, like 0.8, or several with commas between them") from None
 
 
+def images(value: object) -> list[str | bytes]:
+    """Pictures as they were sent: addresses, base64 text or the bytes of uploaded files; one, or a list of them."""
+    pictures = [one for one in (value if isinstance(value, list) else [value]) if not is_unset(one)]
+    if not pictures or not all(isinstance(one, str | bytes) for one in pictures):
+        raise ValueError("must be an address, or a picture as base64 text")
+    return [one.strip() if isinstance(one, str) else one for one in pictures if isinstance(one, str | bytes)]
+
+
 def label(value: object) -> str | int:
     """What the client wants to hear again as it was said: text or a whole number."""
     return whole(value) if isinstance(value, int | float) else _short(text(value))

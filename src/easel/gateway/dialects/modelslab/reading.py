@@ -1,31 +1,44 @@
-"""Text to image: from the fields to an order, and from the order to what is said about it."""
+"""From the fields to an order: one mapping for every route that draws."""
 
-from dataclasses import dataclass
-from typing import Any, Self
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any, Final, Self, TypeAlias
 
 from sqlalchemy.orm import Session
 
 from easel.accounts.tables import ApiKey
+from easel.artifacts.inputs import StoredInput
 from easel.domain.errors import InvalidRequest
 from easel.domain.request import AdapterUse, Extras, GenerationDraft
 from easel.domain.sampling import Spacing
 from easel.gateway.dialects.modelslab import unserved
+from easel.gateway.dialects.modelslab.paths import Door, Operation
 from easel.gateway.dialects.modelslab.schedulers import choose, is_known, is_stochastic
-from easel.gateway.dialects.modelslab.schemas import Text2Img
+from easel.gateway.dialects.modelslab.schemas import Img2Img, Inpaint, Pictured
+from easel.gateway.dialects.modelslab.sources import is_address
 from easel.gateway.dialects.modelslab.unserved import Unserved
 from easel.gateway.idempotency import Terms
 from easel.gateway.incoming import Fields
+from easel.gateway.services import Services
 from easel.generations.queries import GenerationView, get_view
 from easel.generations.submit import submit
 from easel.kit.clock import Clock
+
+Stored: TypeAlias = Mapping[str, StoredInput]
+"""The pictures that came with a request, by field."""
+
+NOTHING: Final[Stored] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What the fields say, before anything is looked up."""
 
-    asked: Text2Img
+    door: Door
+    asked: Pictured
     unserved: Unserved
+    stored: Stored
     draft: GenerationDraft
     warnings: list[str]
 
@@ -34,44 +47,48 @@ class Reading:
         """What the answers need to know again when the pictures are fetched."""
         return {
             "dialect": "modelslab",
+            "operation": self.door.operation.value,
+            "realtime": self.door.realtime,
             "base64": self.asked.base64,
             "instant_response": self.asked.instant_response,
             "enhance_prompt": self.draft.enhance,
             "enhance_style": self.draft.style,
             "multi_lingual": self.asked.multi_lingual,
+            "sent": sent(self.asked),
             "warnings": self.warnings,
         }
 
     @classmethod
-    def of(cls, fields: Fields, default_model: str, *, chooses_model: bool, enhances: bool = False) -> Self:
-        """`enhances`: what enhance_prompt is when it is left out. Raises InvalidRequest about the first wrong field."""
-        asked, further = Text2Img.read(fields), Unserved.read(fields)
-        if not asked.prompt.strip():
+    def of(cls, fields: Fields, door: Door, services: Services, stored: Stored = NOTHING) -> Self:
+        """Raises InvalidRequest about the first field that is wrong."""
+        asked, further = door.schema.read(fields), Unserved.read(fields)
+        if door.operation is Operation.TEXT2IMG and not asked.prompt.strip():
             raise InvalidRequest("prompt", "prompt is required")
         chosen = choose(asked.scheduler, asked.algorithm_type)
+        has_size = door.operation is not Operation.IMG2IMG
         draft = GenerationDraft(
-            model_id=(asked.model_id if chooses_model else None) or default_model,
+            model_id=(asked.model_id if door.chooses_model else None) or services.default_model,
             prompt=asked.prompt,
             negative_prompt=asked.negative_prompt,
-            width=asked.width,
-            height=asked.height,
+            width=asked.width if has_size else None,
+            height=asked.height if has_size else None,
             samples=asked.samples,
             steps=asked.num_inference_steps,
             guidance=asked.guidance_scale,
             seed=asked.seed,
             sampler=chosen.sampler,
             spacing=_spacing(asked.use_karras_sigmas),
-            extras=Extras(
-                adapters=_adapters(asked),
-                embeddings=tuple(asked.embeddings_model),
-                vae=asked.vae,
-                clip_skip=asked.clip_skip,
-            ),
-            enhance=(enhances if asked.enhance_prompt is None else asked.enhance_prompt) or bool(asked.enhance_style),
+            extras=_extras(asked, stored),
+            enhance=_is_enhanced(asked, services),
             style=asked.enhance_style,
         )
-        warnings = [*_without_effect(asked, draft), *unserved.warnings(further)]
-        return cls(asked, further, draft, [chosen.warning, *warnings] if chosen.warning else warnings)
+        warnings = [
+            *([chosen.warning] if chosen.warning else []),
+            *_without_effect(asked, draft),
+            *_of_pictures(asked, stored),
+            *unserved.warnings(further, asked),
+        ]
+        return cls(door, asked, further, stored, draft, warnings)
 
 
 def place(session: Session, clock: Clock, key: ApiKey, reading: Reading, base_url: str, terms: Terms) -> GenerationView:
@@ -90,8 +107,33 @@ def place(session: Session, clock: Clock, key: ApiKey, reading: Reading, base_ur
         idempotency=terms.idempotency,
         max_wait=terms.max_wait,
         api_key_id=key.id,
+        inputs=tuple(reading.stored.values()),
     )
     return get_view(session, clock, key.account_id, generation.id)
+
+
+def sent(asked: Pictured) -> dict[str, str]:
+    """The addresses of pictures as they were sent; what came as bytes has none."""
+    first = {field: pictures[0] for field in asked.PICTURES if (pictures := getattr(asked, field))}
+    return {field: one for field, one in first.items() if isinstance(one, str) and is_address(one)}
+
+
+def _extras(asked: Pictured, stored: Stored) -> Extras:
+    keys = {field: one.key for field, one in stored.items()}
+    extras = Extras(
+        adapters=_adapters(asked),
+        embeddings=tuple(asked.embeddings_model),
+        vae=asked.vae,
+        clip_skip=asked.clip_skip,
+        init_image=keys.get("init_image"),
+        mask_image=keys.get("mask_image"),
+    )
+    return replace(extras, strength=asked.strength) if isinstance(asked, Img2Img) else extras
+
+
+def _is_enhanced(asked: Pictured, services: Services) -> bool:
+    said = services.enhances_prompts if asked.enhance_prompt is None else asked.enhance_prompt
+    return said or asked.enhance_style is not None
 
 
 def _spacing(karras: bool | None) -> Spacing | None:
@@ -100,7 +142,7 @@ def _spacing(karras: bool | None) -> Spacing | None:
     return Spacing.KARRAS if karras else Spacing.MODEL
 
 
-def _adapters(asked: Text2Img) -> tuple[AdapterUse, ...]:
+def _adapters(asked: Pictured) -> tuple[AdapterUse, ...]:
     """One strength is that of all; of several, those that are missing are 1."""
     names, said = asked.lora_model, asked.lora_strength
     if len(said) == 1:
@@ -114,7 +156,7 @@ def _adapters(asked: Text2Img) -> tuple[AdapterUse, ...]:
     return tuple(AdapterUse(name, strength) for name, strength in zip(names, [*said, *missing], strict=False))
 
 
-def _without_effect(asked: Text2Img, draft: GenerationDraft) -> list[str]:
+def _without_effect(asked: Pictured, draft: GenerationDraft) -> list[str]:
     said: list[str] = []
     if asked.model_id and asked.model_id != draft.model_id:
         said.append(f"model_id has no effect on this path; {draft.model_id} was used.")
@@ -124,4 +166,15 @@ def _without_effect(asked: Text2Img, draft: GenerationDraft) -> list[str]:
         said.append(f"algorithm_type {asked.algorithm_type} is not known here; the picture was drawn without it.")
     if is_stochastic(asked.algorithm_type) and asked.scheduler != "DPMSolverMultistepScheduler":
         said.append("algorithm_type has an effect with DPMSolverMultistepScheduler only.")
+    return said
+
+
+def _of_pictures(asked: Pictured, stored: Stored) -> list[str]:
+    several = {field: len(getattr(asked, field) or ()) for field in asked.PICTURES}
+    said = [f"Of {count} pictures in {field} the first was used." for field, count in several.items() if count > 1]
+    picture = stored.get("init_image")
+    if picture is None or isinstance(asked, Inpaint):
+        return said
+    if (asked.width or picture.width, asked.height or picture.height) != (picture.width, picture.height):
+        said.append("width and height have no effect here: the picture has the size of init_image.")
     return said

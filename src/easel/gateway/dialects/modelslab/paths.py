@@ -1,0 +1,91 @@
+"""Which paths there are, in every spelling that clients use."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from easel.gateway.dialects.modelslab.schemas import Img2Img, Inpaint, Pictured, Text2Img
+
+
+class Operation(StrEnum):
+    """What is drawn from what."""
+
+    TEXT2IMG = "text2img"
+    IMG2IMG = "img2img"
+    INPAINT = "inpaint"
+
+
+SCHEMAS: Final[Mapping[Operation, type[Pictured]]] = MappingProxyType(
+    {Operation.TEXT2IMG: Text2Img, Operation.IMG2IMG: Img2Img, Operation.INPAINT: Inpaint}
+)
+
+HYPHENATED: Final[Mapping[Operation, str]] = MappingProxyType(
+    {Operation.TEXT2IMG: "text-to-image", Operation.IMG2IMG: "image-to-image"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """A path that takes orders, and the fetch path that its answers name."""
+
+    path: str
+    fetch: str
+    operation: Operation
+    chooses_model: bool = True
+    """Whether it heeds model_id; otherwise the installation's default model draws."""
+    realtime: bool = False
+    """Whether its answers have the keys of the realtime routes."""
+
+    @property
+    def schema(self) -> type[Pictured]:
+        return SCHEMAS[self.operation]
+
+
+def _family(
+    prefix: str,
+    *,
+    names: Mapping[Operation, str] = MappingProxyType({}),
+    chooses_model: bool = True,
+    realtime: bool = False,
+) -> Iterator[Door]:
+    """All operations below a prefix. `names` are those that it does not call as everybody does; "" is the prefix."""
+    for operation in Operation:
+        name = names.get(operation, operation.value)
+        yield Door(
+            path=f"{prefix}/{name}".rstrip("/"),
+            fetch=f"{prefix}/fetch",
+            operation=operation,
+            chooses_model=chooses_model,
+            realtime=realtime,
+        )
+
+
+ENTERPRISE: Final = (
+    "/api/v1/enterprise",
+    "/api/v1/enterprise/images",
+    "/api/v1/enterprise/community",
+    "/api/v1/enterprise/txt2img",
+    "/api/v1/enterprise/realtime",
+)
+"""A server of one's own, as the documents and four clients spell it."""
+
+DREAMBOOTH: Final = ("/api/v3/dreambooth", "/api/v4/dreambooth")
+
+DOORS: Final = (
+    *_family("/api/v6/images"),
+    *_family("/api/v6/realtime", chooses_model=False, realtime=True),
+    *_family("/api/v7/images", names=HYPHENATED),
+    *_family("/api/v5/images"),
+    *_family("/api/v3", chooses_model=False),
+    *(door for prefix in DREAMBOOTH for door in _family(prefix, names={Operation.TEXT2IMG: ""})),
+    *(door for prefix in ENTERPRISE[:-1] for door in _family(prefix)),
+    *_family(ENTERPRISE[-1], chooses_model=False, realtime=True),
+)
+
+FETCH: Final = tuple(dict.fromkeys(door.fetch for door in DOORS))
+"""Any id may be fetched at any of these."""
+
+MODEL_RELOAD: Final = ("/api/v6/images/model_reload", *(f"{prefix}/model_reload" for prefix in DREAMBOOTH))
+MODEL_LIST: Final = ("/api/v4/dreambooth/model_list", "/api/v3/dreambooth/model_list")
