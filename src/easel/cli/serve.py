@@ -12,7 +12,6 @@ from urllib.request import ProxyHandler, build_opener
 
 import structlog
 from cyclopts import Parameter
-from sqlalchemy.exc import OperationalError
 
 from easel.accounts.owner import ensure_owner, ensure_owner_key
 from easel.accounts.sign_in import create_sign_in_token
@@ -20,6 +19,7 @@ from easel.cli.accounts import SIGN_IN_LIFETIME
 from easel.cli.context import Installation, open_installation
 from easel.cli.signals import stop_event
 from easel.cli.supervisor import Child, Supervisor
+from easel.db.session import DATABASE_IS_DOWN
 from easel.domain.errors import Conflict, Unavailable
 from easel.generations.recover import take_back
 from easel.jobs.workers import list_workers
@@ -80,7 +80,7 @@ def _take_back(installation: Installation, worker_id: str) -> None:
     try:
         with installation.database.transaction() as session:
             take_back(session, installation.clock, worker_id)
-    except OperationalError:
+    except DATABASE_IS_DOWN:
         log.warning("database is away; the leases of the worker will run out", worker=worker_id)
 
 

@@ -44,7 +44,7 @@ class Supervisor:
         """Keep everything alive until a stop is requested or `until` answers True."""
         while not self._stopping.is_set() and not until():
             if time.monotonic() >= self._others_at:
-                self._tend_others()
+                _whatever_happens(self._tend_others)
                 self._others_at = time.monotonic() + 1
             for child in self._children:
                 self._tend(child)
@@ -70,7 +70,7 @@ class Supervisor:
         elif (code := child.process.poll()) is not None:
             log.warning("process ended", child=child.name, code=code)
             child.process = None
-            child.after_exit()
+            _whatever_happens(child.after_exit)
             # A child that dies young is given more and more time; one that lived long comes back at once.
             lived = time.monotonic() - child.started
             child.pause = 0.0 if lived > LONGEST_PAUSE else min(max(0.2, child.pause * 2), LONGEST_PAUSE)
@@ -86,3 +86,11 @@ class Supervisor:
             start_new_session=True,
         )
         child.started = time.monotonic()
+
+
+def _whatever_happens(act: Callable[[], None]) -> None:
+    """Others' faults do not end the supervisor, with which everything would end."""
+    try:
+        act()
+    except Exception:
+        log.exception("an error beside the processes that are looked after")

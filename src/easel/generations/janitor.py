@@ -98,6 +98,8 @@ def janitor(
                     clean_at = time.monotonic() + CLEAN_SECONDS
             except (*DATABASE_IS_DOWN, *STORE_IS_AWAY) as error:
                 log.warning("cleaning waits", error=type(error).__name__)
+            except Exception:  # whatever it was, lost jobs must be found again the next time
+                log.exception("cleaning failed; it is tried again")
             stopping.wait(LOOK_SECONDS)
 
     thread = threading.Thread(target=run, name="janitor", daemon=True)

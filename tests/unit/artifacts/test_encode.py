@@ -93,5 +93,5 @@ def test_a_png_has_no_quality() -> None:
 def test_infotext_names_what_a_picture_began_from() -> None:
     asked = replace(REQUEST, extras=Extras(init_image="k", mask_image="m", strength=0.55, mask_blur=8.0))
     line = infotext(asked, index=0, model_name="m", model_hash=None).split("\n")[2]
-    assert "Model: m, Denoising strength: 0.55, RNG: CPU, Mask blur: 8, Version" in line
+    assert "Model: m, Denoising strength: 0.55, RNG: CPU, Mask blur: 8, " in line
     assert "Denoising" not in infotext(REQUEST, index=0, model_name="m", model_hash=None)
