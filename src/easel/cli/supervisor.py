@@ -62,6 +62,7 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+            _close(process)
 
     def _tend(self, child: Child) -> None:
         if child.process is None:
@@ -69,6 +70,7 @@ class Supervisor:
                 self._start(child)
         elif (code := child.process.poll()) is not None:
             log.warning("process ended", child=child.name, code=code)
+            _close(child.process)
             child.process = None
             _whatever_happens(child.after_exit)
             # A child that dies young is given more and more time; one that lived long comes back at once.
@@ -86,6 +88,11 @@ class Supervisor:
             start_new_session=True,
         )
         child.started = time.monotonic()
+
+
+def _close(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin:
+        process.stdin.close()
 
 
 def _whatever_happens(act: Callable[[], None]) -> None:
