@@ -97,7 +97,7 @@ class House:
             "EASEL_DATA": str(folder),
             "EASEL_LEASE_SECONDS": str(LEASE_SECONDS),
             "EASEL_ALLOW_PRIVATE_URLS": "true",
-            "EASEL_LOG_LEVEL": "ERROR",
+            "EASEL_LOG_LEVEL": "INFO",
         }
         self.log = (folder / "log.txt").open("w")
         self.process = subprocess.Popen(
@@ -154,12 +154,15 @@ def main() -> None:
     finally:
         house.stop()
         receiver.shutdown()
+        log = Path(shutil.copy(folder / "log.txt", f"{folder}.log"))
         shutil.rmtree(folder, ignore_errors=True)
     print(json.dumps(result, indent=2))
     for fault in faults:
         print(fault, file=sys.stderr)
     if faults:
+        print("What the processes said is in", log, file=sys.stderr)
         sys.exit(1)
+    log.unlink()
     if not asked.not_saved:
         print("written to", save("chaos", result))
 
