@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from easel import __version__
 from easel.domain.prompt_tags import put_adapters
-from easel.domain.request import GenerationRequest
+from easel.domain.request import ControlUse, GenerationRequest
 from easel.domain.sampling import Sampler, Spacing
 
 EXIF_IFD = 0x8769
@@ -41,6 +41,9 @@ SAMPLER_TITLES = {
     Sampler.PNDM: "PLMS",
     Sampler.IPNDM: "iPNDM",
 }
+MODULES = {"tile": "tile_resample", "blur": "blur_gaussian", "inpaint": "inpaint_only"}
+"""What AUTOMATIC1111's extension calls the making of a hint, where it is not our name."""
+
 SPACING_TITLES = {
     Spacing.MODEL: None,
     Spacing.KARRAS: "Karras",
@@ -58,10 +61,11 @@ def infotext(
     model_hash: str | None,
     lora_hashes: Mapping[str, str] | None = None,
     embedding_hashes: Mapping[str, str] | None = None,
+    control_hashes: Mapping[str, str] | None = None,
 ) -> str:
     """The `parameters` text of picture number `index` of `request`.
 
-    By model_id, `lora_hashes` are AutoV3, `embedding_hashes` the SHA-256 of their files.
+    By model_id, `lora_hashes` are AutoV3, `embedding_hashes` and `control_hashes` the SHA-256 of their files.
     """
     extras = request.extras
     settings: dict[str, object] = {
@@ -78,6 +82,10 @@ def infotext(
         "Clip skip": extras.clip_skip if extras.clip_skip > 1 else None,
         "RNG": "CPU",
         "Mask blur": None if extras.mask_image is None else f"{extras.mask_blur:g}",
+        **{
+            f"ControlNet {number}": _control(control, (control_hashes or {}).get(control.model_id))
+            for number, control in enumerate(extras.controls)
+        },
         "Lora hashes": _hashes(lora_hashes),
         "TI hashes": _hashes(embedding_hashes),
         "Emphasis": "Original" if any(mark in f"{request.prompt}{request.negative_prompt}" for mark in "([") else None,
@@ -91,6 +99,21 @@ def infotext(
 
 def _hashes(by_name: Mapping[str, str] | None) -> str | None:
     return ", ".join(f"{name}: {hash[:12]}" for name, hash in (by_name or {}).items()) or None
+
+
+def _control(control: ControlUse, hash: str | None) -> str:
+    """As the ControlNet extension of AUTOMATIC1111 writes a unit."""
+    settings = {
+        "Module": MODULES.get(control.kind, control.kind),
+        "Model": f"{control.model_id} [{hash[:8]}]" if hash else control.model_id,
+        "Weight": f"{control.scale:g}",
+        "Resize Mode": "Crop and Resize",
+        "Guidance Start": f"{control.start:g}",
+        "Guidance End": f"{control.end:g}",
+        "Pixel Perfect": True,
+        "Control Mode": "ControlNet is more important" if control.guess else "Balanced",
+    }
+    return ", ".join(f"{name}: {value}" for name, value in settings.items())
 
 
 def encode(image: Any, text: str, format: Literal["png", "jpeg", "webp"], quality: int) -> bytes:

@@ -144,7 +144,8 @@ def resolve(
 
 def _size_of(draft: GenerationDraft, defaults: Defaults, limits: Limits, sizes: Mapping[str, Size]) -> Size:
     """What was said; otherwise what the input has, or the model's own."""
-    picture = sizes.get(draft.extras.init_image or "")
+    named = [draft.extras.init_image or "", *(control.image for control in draft.extras.controls)]
+    picture = next((sizes[key] for key in named if key in sizes), None)
     if picture is None:
         return _or(draft.width, defaults.width), _or(draft.height, defaults.height)
     return size_like(picture, draft.width, draft.height, limits.min_size, limits.max_size, limits.multiple_of)
@@ -161,8 +162,9 @@ def _check_kind(model: Model) -> None:
 
 
 def _check_prompt(draft: GenerationDraft, limits: Limits, steps: int, guidance: float) -> str:
-    """A picture to begin from may do without words."""
-    if not draft.prompt.strip() and draft.extras.init_image is None:
+    """A picture to begin from, or to be steered by, may do without words."""
+    extras = draft.extras
+    if not draft.prompt.strip() and extras.init_image is None and not any(one.guess for one in extras.controls):
         raise InvalidRequest("prompt", "prompt is required")
     _check_text("prompt", draft.prompt, limits)
     check_prompt("prompt", draft.prompt, steps, is_guided=guidance > 1)

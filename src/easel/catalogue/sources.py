@@ -31,6 +31,8 @@ def check_sources(extras: Extras, sizes: Mapping[str, Size]) -> Extras:
             f"mask_image is {mask[0]}x{mask[1]} and init_image {picture[0]}x{picture[1]}: "
             "send a mask of the picture's own size, or one that differs from it in scale alone",
         )
+    for control in extras.controls:
+        _size("control_image", control.image, sizes)
     return extras
 
 

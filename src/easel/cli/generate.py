@@ -13,13 +13,15 @@ from easel.artifacts.blobs import BlobStore
 from easel.artifacts.inputs import StoredInput, store_input, store_mask
 from easel.artifacts.store import SUFFIXES
 from easel.catalogue.adapters import STRONGEST
+from easel.catalogue.controls import check_kind, check_numbers
 from easel.catalogue.entries import read_entries
 from easel.catalogue.habits import defaults_for, limits_for
 from easel.catalogue.limits import Defaults, Limits, read_defaults, read_limits
 from easel.catalogue.sources import check_sources, size_like
 from easel.catalogue.weights import PACKAGE, weights_folder
+from easel.domain.controls import type_named
 from easel.domain.errors import GenerationFailed, InvalidRequest
-from easel.domain.request import SEED_LIMIT, AdapterUse, Extras, GenerationRequest
+from easel.domain.request import SEED_LIMIT, AdapterUse, ControlUse, Extras, GenerationRequest
 from easel.domain.sampling import Sampler, Spacing
 from easel.wording.screen import refuse_minors
 from easel.wording.styles import enhanced
@@ -38,6 +40,8 @@ class Files:
     loras: list[Path]
     embeddings: list[Path]
     vae: Path | None
+    controls: list[Path]
+    """Folders of ControlNets, in the request's order."""
 
 
 def generate(
@@ -90,6 +94,14 @@ def generate(
         Path | None, Parameter(help="Another autoencoder: a folder in diffusers' layout or a .safetensors file.")
     ] = None,
     clip_skip: Annotated[int, Parameter(help="2 reads the text encoder's last layer but one, and so on.")] = 1,
+    control: Annotated[
+        list[str] | None,
+        Parameter(
+            help="A ControlNet, like canny:PICTURE:MODEL:0.8: what is made of the picture (none where it is a hint "
+            "already), the picture, the ControlNet's folder or .safetensors file, and how much of it. May be given "
+            "several times."
+        ),
+    ] = None,
     enhance: Annotated[bool, Parameter(negative="", help="Make the prompts richer.")] = False,
     style: Annotated[str | None, Parameter(help="Draw in a style, such as anime, watercolor or line-art.")] = None,
 ) -> None:
@@ -111,27 +123,33 @@ def generate(
     if mask is not None:
         sources["mask_image"] = store_mask(blobs, _read(mask), field="mask")
     loras = [_lora(text) for text in lora or []]
+    steered = [_control(text, blobs) for text in control or []]
     files = Files(
         loras=[file for file, _ in loras],
         embeddings=[_there("embedding", file) for file in embedding or []],
         vae=_there("vae", vae) if vae else None,
+        controls=[folder for _, folder, _ in steered],
     )
     extras = Extras(
         adapters=tuple(AdapterUse(file.stem, strength) for file, strength in loras),
         embeddings=tuple(file.stem for file in files.embeddings),
         vae=files.vae.stem if files.vae else None,
         clip_skip=clip_skip,
+        controls=tuple(use for use, _, _ in steered),
         **{name: stored.key for name, stored in sources.items()},
         strength=strength,
         mask_blur=mask_blur,
         output_format=format,
         output_quality=quality,
     )
-    sizes = {stored.key: (stored.width, stored.height) for stored in sources.values()}
+    stored = [*sources.values(), *(hint for _, _, hint in steered)]
+    sizes = {one.key: (one.width, one.height) for one in stored}
     check_sources(extras, sizes)
-    if extras.init_image is not None:
+    for use in extras.controls:
+        check_kind(use.kind, has_mask=mask is not None)
+    if stored:
         shape = (limits.min_size, limits.max_size, limits.multiple_of)
-        width, height = size_like(sizes[extras.init_image], width, height, *shape)
+        width, height = size_like(sizes[stored[0].key], width, height, *shape)
     request = GenerationRequest(
         model_id=Path(model).stem if Path(model).is_file() else folder.name,
         prompt=prompt,
@@ -205,7 +223,7 @@ def _draw(request: GenerationRequest, folder: Path, blobs: BlobStore, files: Fil
 
 def _picture(request: GenerationRequest, index: int, folder: Path, sources: Any, files: Files) -> Any:
     from easel.engine.families import family_of
-    from easel.engine.request import AdapterMix, Checkpoint, PictureRequest, WeightsFile
+    from easel.engine.request import AdapterMix, Checkpoint, Control, PictureRequest, WeightsFile
 
     return PictureRequest(
         id=str(index),
@@ -231,7 +249,35 @@ def _picture(request: GenerationRequest, index: int, folder: Path, sources: Any,
         embeddings=tuple(WeightsFile(name=file.stem, file=file) for file in files.embeddings),
         vae=WeightsFile(name=files.vae.stem, file=files.vae) if files.vae else None,
         clip_skip=request.extras.clip_skip,
+        controls=tuple(
+            Control(network=WeightsFile(name=use.model_id, file=folder), hint=hint, scale=use.scale)
+            for use, folder, hint in zip(request.extras.controls, files.controls, sources.hints, strict=True)
+        ),
     )
+
+
+def _control(text: str, blobs: BlobStore) -> tuple[ControlUse, Path, StoredInput]:
+    """`TYPE:PICTURE:MODEL:SCALE`, or without the scale for 1; and where the network and the picture are."""
+    from easel.cli.controls import folder_of_file, look
+    from easel.settings import Settings
+
+    words = text.split(":")
+    if len(words) not in (3, 4):
+        raise InvalidRequest(
+            "control", f"Write a ControlNet as TYPE:PICTURE:MODEL or TYPE:PICTURE:MODEL:0.8, not {text}."
+        )
+    kind, picture, model, *scale = words
+    path = _there("control", Path(model))
+    try:
+        amount = float(scale[0]) if scale else 1.0
+    except ValueError:
+        raise InvalidRequest("control", f"A ControlNet's scale is a number like 0.8, not {scale[0]}.") from None
+    folder = path if path.is_dir() else folder_of_file(path, Settings().data.resolve() / "models" / path.stem)
+    look(path.stem, folder)
+    stored = store_input(blobs, _read(Path(picture)), field="control")
+    use = ControlUse(model_id=path.stem, kind=type_named(kind), image=stored.key, scale=amount)
+    check_numbers(use)
+    return use, folder, stored
 
 
 def _lora(text: str) -> tuple[Path, float]:

@@ -9,6 +9,7 @@ from easel.catalogue.habits import defaults_for, limits_for
 from easel.catalogue.queries import AboutWeights
 from easel.catalogue.weights import comes_with_the_package, weights_folder
 from easel.cli.companions import install_embedding, install_vae
+from easel.cli.controls import install_control
 from easel.cli.loras import install_lora
 from easel.cli.orders import Installed, Order, download, known_family
 from easel.domain.errors import InvalidRequest
@@ -37,6 +38,7 @@ INSTALLERS: Mapping[str, Callable[[Order], Installed]] = {
     "lora": install_lora,
     "embedding": install_embedding,
     "vae": install_vae,
+    "controlnet": install_control,
 }
 """By kind."""
 

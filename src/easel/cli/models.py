@@ -55,7 +55,8 @@ def install(
         ),
     ] = None,
     kind: Annotated[
-        str | None, Parameter(help="Of a model that the catalogue does not know: checkpoint, lora, embedding or vae.")
+        str | None,
+        Parameter(help="Of a model that the catalogue does not know: checkpoint, lora, embedding, vae or controlnet."),
     ] = None,
     family: Annotated[str, Parameter(help="sd1, sd2 or sdxl; found out otherwise.")] = AUTO,
     objective: Annotated[
@@ -122,8 +123,8 @@ def _installer(order: Order, kind: str | None) -> Callable[[Order], Installed]:
     if kind not in INSTALLERS:
         raise InvalidRequest(
             "model_id",
-            f"{order.model_id} is {KINDS.get(kind, f'a {kind}')}; checkpoints, LoRAs, embeddings and VAEs can be "
-            "installed",
+            f"{order.model_id} is {KINDS.get(kind, f'a {kind}')}; checkpoints, LoRAs, embeddings, VAEs "
+            "and ControlNets can be installed",
         )
     return INSTALLERS[kind]
 

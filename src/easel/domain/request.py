@@ -37,7 +37,7 @@ class ControlUse:
 
     model_id: str
     kind: str
-    """How the hint is made from `image`: canny, tile, ... ; `none` where it is one already."""
+    """How the hint is made from `image`: canny, tile, ... ; `none` where it is one already (controls.py)."""
     image: str
     """Key of the stored input."""
     scale: float = 1.0
@@ -45,6 +45,7 @@ class ControlUse:
     """First share of the steps that it steers, and the last, from 0 to 1."""
     end: float = 1.0
     guess: bool = False
+    """Make the most of the hint: its first residuals count less, and the negative prompt's rows are not steered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

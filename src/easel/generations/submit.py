@@ -19,6 +19,7 @@ from easel.billing.pricing import quote
 from easel.billing.subscriptions import month_of
 from easel.catalogue.adapters import check_adapters, choose
 from easel.catalogue.companions import with_companions
+from easel.catalogue.controls import with_controls
 from easel.catalogue.limits import resolve
 from easel.domain.errors import QuotaUsedUp, TooManyQueued
 from easel.domain.prompt import read_prompt
@@ -75,6 +76,7 @@ def submit(
     choice = choose(session, with_rich_prompts(draft))
     check_adapters(choice.draft.extras.adapters, choice.adapters, choice.checkpoint)
     draft = with_companions(session, choice.draft, choice.checkpoint)
+    draft = with_controls(session, draft, choice.checkpoint)
     record_inputs(session, inputs, clock.now())
     sizes = use_inputs(session, draft.extras.inputs, clock.now())
     request = resolve(choice.checkpoint, draft, new_seed, sizes)

@@ -10,7 +10,7 @@ from easel.catalogue.queries import find_model
 from easel.catalogue.weights import adapter_file, weights_folder
 from easel.domain.errors import DomainError, ModelNotInstalled
 from easel.domain.request import AdapterUse, GenerationRequest
-from easel.engine.request import AdapterMix, Checkpoint, PictureRequest, WeightsFile
+from easel.engine.request import AdapterMix, Checkpoint, Control, PictureRequest, WeightsFile
 from easel.generations.finish import generation_of
 from easel.jobs.queue import Lease
 from easel.jobs.tables import Job
@@ -53,6 +53,10 @@ class Assignment:
     adapters: tuple[AdapterMix, ...] = ()
     embeddings: tuple[WeightsFile, ...] = ()
     vae: WeightsFile | None = None
+    controls: tuple[WeightsFile, ...] = ()
+    """The networks of the request's ControlNets, in their order."""
+    control_hashes: dict[str, str] = field(default_factory=dict[str, str])
+    """SHA-256 of their files, by name."""
     model_hash: str | None = None
     """The first digits of its weights' SHA-256, as the field writes them into pictures."""
     images: dict[int, Any] = field(default_factory=dict[int, Any])
@@ -99,11 +103,18 @@ class Assignment:
                 init=sources.init,
                 mask=sources.mask,
                 strength=extras.strength,
+                controls=self._controls(sources),
                 # One picture of several is enough to see that they come.
                 preview_every=math.ceil(request.steps_taken / MOST_PREVIEWS) if extras.previews and not index else 0,
             )
             for index, id in enumerate(self.picture_ids())
         ]
+
+    def _controls(self, sources: Sources) -> tuple[Control, ...]:
+        return tuple(
+            Control(network=network, hint=hint, scale=use.scale, start=use.start, end=use.end, guess=use.guess)
+            for use, network, hint in zip(self.request.extras.controls, self.controls, sources.hints, strict=True)
+        )
 
 
 def assignment_of(session: Session, job: Job) -> Assignment:
@@ -124,6 +135,12 @@ def assignment_of(session: Session, job: Job) -> Assignment:
         adapters=tuple(_adapter(session, use) for use in request.extras.adapters),
         embeddings=tuple(_weights(session, "embeddings_model", name) for name in request.extras.embeddings),
         vae=_weights(session, "vae", request.extras.vae) if request.extras.vae else None,
+        controls=tuple(_weights(session, "controlnet_model", use.model_id) for use in request.extras.controls),
+        control_hashes={
+            use.model_id: sha256
+            for use in request.extras.controls
+            if (sha256 := find_model(session, use.model_id).sha256)
+        },
     )
 
 

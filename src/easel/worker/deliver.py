@@ -89,6 +89,7 @@ class Delivery:
             model_hash=assignment.model_hash,
             lora_hashes={mix.adapter.name: autov3(mix.adapter.file) for mix in assignment.adapters},
             embedding_hashes={embedding.name: sha256_of(embedding.file) for embedding in assignment.embeddings},
+            control_hashes=assignment.control_hashes,
         )
         format = request.extras.output_format
         data = encode(assignment.images[index], text, format, request.extras.output_quality)

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from easel.artifacts.encode import SAMPLER_TITLES, SPACING_TITLES, encode, encode_png, infotext
-from easel.domain.request import AdapterUse, Extras, GenerationRequest
+from easel.domain.request import AdapterUse, ControlUse, Extras, GenerationRequest
 from easel.domain.sampling import Sampler, Spacing
 
 REQUEST = GenerationRequest(
@@ -48,6 +48,21 @@ def test_what_goes_with_the_checkpoint_stands_where_the_field_looks_for_it() -> 
         request, index=0, model_name="m", model_hash=None, embedding_hashes={"bad": "0123456789abcdef"}
     ).split("\n")[2]
     assert 'Model: m, VAE: sharp, Clip skip: 2, RNG: CPU, TI hashes: "bad: 0123456789ab", Version' in line
+
+
+def test_controlnets_stand_there_as_the_extension_writes_them() -> None:
+    controls = (
+        ControlUse(model_id="edges", kind="canny", image="a", scale=0.5, end=0.8),
+        ControlUse(model_id="tiles", kind="tile", image="a", guess=True),
+    )
+    request = replace(REQUEST, prompt="a star", extras=Extras(controls=controls))
+    line = infotext(request, index=0, model_name="m", model_hash=None, control_hashes={"edges": "0123456789abcdef"})
+    assert (
+        'RNG: CPU, ControlNet 0: "Module: canny, Model: edges [01234567], Weight: 0.5, Resize Mode: Crop and Resize, '
+        'Guidance Start: 0, Guidance End: 0.8, Pixel Perfect: True, Control Mode: Balanced", '
+        'ControlNet 1: "Module: tile_resample, Model: tiles, Weight: 1, ' in line
+    )
+    assert "Control Mode: ControlNet is more important" in line
 
 
 def test_every_sampler_and_spacing_has_a_title() -> None:

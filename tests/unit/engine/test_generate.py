@@ -9,6 +9,7 @@ import torch
 from ldm import as_ldm, make_networks, write_ldm, write_vocabulary
 from PIL import Image, ImageOps
 from safetensors.torch import save_file
+from test_control import save_control
 from transformers import CLIPTextConfig
 
 from easel.catalogue.entries import read_entries
@@ -72,6 +73,27 @@ def test_begins_from_a_picture_and_keeps_what_the_mask_keeps(folder, tmp_path, c
         shown = ImageOps.fit(picture, (96, 72), Image.Resampling.LANCZOS)
         assert drawn.crop((48, 0, 96, 72)).tobytes() == shown.crop((48, 0, 96, 72)).tobytes()
         assert drawn.crop((0, 0, 32, 72)).tobytes() != shown.crop((0, 0, 32, 72)).tobytes()
+
+
+def test_a_controlnet_steers_what_is_drawn(checkpoint, folder, tmp_path, capsys) -> None:
+    network = save_control(tmp_path, checkpoint, 1).file
+    Image.linear_gradient("L").resize((100, 75)).convert("RGB").save(tmp_path / "in.png")
+    said = {"model": str(folder), "steps": 2, "seed": 1}
+    generate("a cat", **said, size="96x72", out=tmp_path / "plain.png")
+    generate("a cat", **said, control=[f"canny:{tmp_path / 'in.png'}:{network}:0.5"], out=tmp_path / "out.png")
+    with Image.open(tmp_path / "out.png") as drawn, Image.open(tmp_path / "plain.png") as plain:
+        assert drawn.size == (96, 72)
+        assert 'ControlNet 0: "Module: canny, Model: control-1, Weight: 0.5' in drawn.info["parameters"]
+        assert drawn.tobytes() != plain.tobytes()
+    for text, field in (
+        ("canny", "control"),
+        (f"canny:{tmp_path / 'in.png'}:{tmp_path / 'nowhere'}", "control"),
+        (f"depth:{tmp_path / 'in.png'}:{network}", "auto_hint"),
+        (f"canny:{tmp_path / 'in.png'}:{network}:6", "controlnet_conditioning_scale"),
+    ):
+        with pytest.raises(InvalidRequest) as refusal:
+            generate("a cat", **said, control=[text], out=tmp_path / "out.png")
+        assert refusal.value.field == field
 
 
 @pytest.mark.parametrize(("name", "asked", "format"), [("a.webp", {}, "WEBP"), ("b.jpg", {"format": "jpeg"}, "JPEG")])
