@@ -83,6 +83,11 @@ class Settings(BaseSettings):
         "translation, or a Python function as module:function. No prompt is translated without one.",
     )
     default_model: str = Field("easel-starter", description="The model of a request that names none.")
+    a1111_open: bool = Field(
+        False,
+        description="Let clients of AUTOMATIC1111's API come without a key, and draw as the owner: for a machine that "
+        "nobody else reaches.",
+    )
     lease_seconds: float = Field(30.0, gt=1, description="How long a silent worker keeps its jobs.")
     deterministic: bool | None = Field(
         None, description="Bit-for-bit pictures whatever shares the batch; on by default on a CPU."

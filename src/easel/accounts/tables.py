@@ -2,8 +2,10 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Identity, Index, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from easel.db.base import Base
@@ -84,6 +86,17 @@ class ApiKey(Base):
 
     account: Mapped[Account] = relationship(lazy="raise", viewonly=True)
     """Loaded by `keys.authenticate`."""
+
+
+class KeyOptions(Base):
+    """What a client has set for itself: a client is known by its key, so its settings are the key's."""
+
+    __tablename__ = "key_options"
+
+    api_key_id: Mapped[int] = mapped_column(ForeignKey("api_keys.id"), primary_key=True)
+    dialect: Mapped[str] = mapped_column(primary_key=True)
+    options: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    """In the dialect's own words; opaque here."""
 
 
 class BrowserSession(Base):

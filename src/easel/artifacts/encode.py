@@ -117,7 +117,7 @@ def _control(control: ControlUse, hash: str | None) -> str:
 
 
 def encode(image: Any, text: str, format: Literal["png", "jpeg", "webp"], quality: int) -> bytes:
-    """`image`: uint8 array, height x width x 3. `text` goes where readers of that kind of file look for it.
+    """`image`: uint8 array, height x width x 3, or Pillow's. `text` goes where readers of such a file look for it.
 
     `quality` is from 1 to 100; a PNG has none. The bytes depend on the arguments alone.
     """
@@ -129,20 +129,24 @@ def encode(image: Any, text: str, format: Literal["png", "jpeg", "webp"], qualit
     exif.get_ifd(EXIF_IFD)[USER_COMMENT] = b"UNICODE\0" + text.encode("utf-16-be")
     file = io.BytesIO()
     options = {"subsampling": 0} if format == "jpeg" and quality >= FINE else {}
-    Image.fromarray(image).save(file, format=format.upper(), quality=quality, exif=exif, **options)
+    _picture(image).save(file, format=format.upper(), quality=quality, exif=exif, **options)
     return file.getvalue()
 
 
 def encode_png(image: Any, text: str) -> bytes:
-    """`image`: uint8 array, height x width x 3. `text` goes into the PNG's `parameters` chunk.
+    """`image`: uint8 array, height x width x 3, or Pillow's. `text` goes into the PNG's `parameters` chunk.
 
     The bytes depend on the arguments alone: no date is written.
     """
     chunks = PngInfo()
     chunks.add_itxt("parameters", text) if not text.isascii() else chunks.add_text("parameters", text)
     file = io.BytesIO()
-    Image.fromarray(image).save(file, format="PNG", pnginfo=chunks)
+    _picture(image).save(file, format="PNG", pnginfo=chunks)
     return file.getvalue()
+
+
+def _picture(image: Any) -> Image.Image:
+    return image if isinstance(image, Image.Image) else Image.fromarray(image)
 
 
 def _quote(value: object) -> str:

@@ -40,14 +40,22 @@ def store_input(blobs: BlobStore, data: bytes, *, field: str = "init_image") -> 
 
     Decoding takes a moment and may wait for the store: call it outside of any transaction.
     """
-    return _store(blobs, read_picture(data, field))
+    return store_picture(blobs, read_picture(data, field))
 
 
 def store_mask(
     blobs: BlobStore, data: bytes, *, field: str = "mask_image", transparent_is_drawn: bool = False
 ) -> StoredInput:
     """Take a mask in: white is drawn anew. `transparent_is_drawn` is for OpenAI's clients, who erase what should be."""
-    return _store(blobs, read_mask(data, field, transparent_is_drawn=transparent_is_drawn))
+    return store_picture(blobs, read_mask(data, field, transparent_is_drawn=transparent_is_drawn))
+
+
+def store_picture(blobs: BlobStore, picture: Image.Image) -> StoredInput:
+    """Take in a picture that was read, and perhaps worked on, already."""
+    data = as_png(picture)
+    key = f"inputs/{hashlib.sha256(data).hexdigest()}.png"
+    blobs.put(key, data)
+    return StoredInput(key=key, width=picture.width, height=picture.height, size_bytes=len(data))
 
 
 def record_inputs(session: Session, inputs: Iterable[StoredInput], now: datetime) -> None:
@@ -84,10 +92,3 @@ def forget_unused(session: Session, blobs: BlobStore, now: datetime, limit: int 
         blobs.delete(row.key)
         session.delete(row)
     return len(rows)
-
-
-def _store(blobs: BlobStore, picture: Image.Image) -> StoredInput:
-    data = as_png(picture)
-    key = f"inputs/{hashlib.sha256(data).hexdigest()}.png"
-    blobs.put(key, data)
-    return StoredInput(key=key, width=picture.width, height=picture.height, size_bytes=len(data))

@@ -10,10 +10,11 @@ import uvicorn
 from cyclopts import Parameter
 
 from easel.accounts.oidc import OidcClient, Provider
+from easel.accounts.owner import ensure_owner, ensure_owner_key
 from easel.accounts.sign_up import SignUp
 from easel.artifacts.reading import MOST_BYTES
 from easel.billing.checkout import Checkout
-from easel.cli.context import open_installation
+from easel.cli.context import Installation, open_installation
 from easel.cli.orphan import stop_with_parent
 from easel.db.listener import NotificationHub
 from easel.domain.errors import InvalidRequest
@@ -68,6 +69,7 @@ def gateway(*, supervised: Annotated[bool, Parameter(show=False)] = False) -> No
             doors=_doors(settings, installation.clock),
             postman=Postman(_mailer(settings)),
             fetcher=Fetcher(allow_private=settings.allow_private_urls, max_bytes=MOST_BYTES),
+            keyless=_owners_key(installation) if settings.a1111_open else None,
         )
         # No access log: its lines would carry keys that clients put into the query string.
         config = uvicorn.Config(
@@ -88,6 +90,12 @@ def gateway(*, supervised: Annotated[bool, Parameter(show=False)] = False) -> No
         ):
             LeavingServer(config, services.hub).run(_shared_port(settings))
         services.postman.close()
+
+
+def _owners_key(installation: Installation) -> str:
+    with installation.database.transaction() as session:
+        owner = ensure_owner(session, installation.clock)
+        return ensure_owner_key(session, installation.clock, owner, installation.secret)
 
 
 def _mailer(settings: Settings) -> Mailer:

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -16,6 +16,7 @@ from easel import __version__
 from easel.db.session import DATABASE_IS_DOWN
 from easel.domain.errors import DomainError
 from easel.gateway import errors
+from easel.gateway.dialects.automatic1111 import routes as automatic1111
 from easel.gateway.dialects.modelslab import routes as modelslab
 from easel.gateway.dialects.openai import routes as openai
 from easel.gateway.errors import Shape, refusal_of
@@ -35,6 +36,9 @@ SHAPES: Final[Mapping[str, Shape]] = {
     "api": modelslab.answer_error,
     "files": modelslab.answer_error,
     "v1": openai.answer_error,
+    "sdapi": automatic1111.answer_error,
+    "controlnet": automatic1111.answer_error,
+    "internal": automatic1111.answer_error,
 }
 """How errors are written, by the first part of a path."""
 
@@ -47,11 +51,12 @@ def create_app(services: Services) -> FastAPI:
         await services.hub.stop()
 
     # FastAPI's own documentation pages load their scripts from another host.
-    app = Door(title="Easel", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(title="Easel", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.include_router(health_router(services))
     app.include_router(files_router(services))
     app.include_router(modelslab.modelslab_router(services))
     app.include_router(openai.openai_router(services))
+    app.include_router(automatic1111.automatic1111_router(services))
     app.include_router(payments_router(services))
     app.include_router(live_router(services))
     app.include_router(site_router(services))
@@ -64,17 +69,6 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(SecurityHeaders)
     app.add_middleware(TidyPath)
     return app
-
-
-class Door(FastAPI):
-    """An app whose routers' routes are its own.
-
-    FastAPI wraps an included router, goes through its routes twice for each request, and builds what it needs for that
-    at the first one, which waits for seconds. Our routers say all that there is to say themselves.
-    """
-
-    def include_router(self, router: APIRouter) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
-        self.router.routes.extend(router.routes)
 
 
 class Static(StaticFiles):

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from starlette.requests import Request
+
 from easel.artifacts.blobs import BlobStore
 from easel.artifacts.links import LinkSigner
 from easel.artifacts.reading import MOST_BYTES
@@ -51,3 +53,10 @@ class Services:
     """How long a request of a dialect that knows no `processing` is kept waiting."""
     fetcher: Fetcher = field(default_factory=lambda: Fetcher(max_bytes=MOST_BYTES))
     """The way to pictures that requests name by address."""
+    keyless: str | None = None
+    """The key of whoever calls AUTOMATIC1111's API without one; None refuses them."""
+
+
+def base_url_of(services: Services, request: Request) -> str:
+    """What links in an answer begin with."""
+    return (services.public_url or str(request.base_url)).rstrip("/")

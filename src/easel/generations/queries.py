@@ -106,6 +106,14 @@ def list_views(session: Session, clock: Clock, account_id: int, limit: int = 50)
     return [_view(found) for found in direct(session, newest, named)]
 
 
+def list_unfinished(session: Session, clock: Clock, account_id: int) -> list[GenerationView]:
+    """What the account has in hand: its oldest first, which is the next to be drawn."""
+    open_ones = SEEN + (
+        "WHERE generations.account_id = %(account_id)s AND jobs.state IN ('queued', 'running') ORDER BY generations.id"
+    )
+    return [_view(found) for found in direct(session, open_ones, {"now": clock.held, "account_id": account_id})]
+
+
 def own_generation(session: Session, account_id: int, generation_id: int) -> Generation:
     """Raises NotFound: somebody else's generation is as unknown as one that never was."""
     mine = select(Generation).filter_by(id=generation_id, account_id=account_id)

@@ -37,7 +37,7 @@ class Shop:
         """A submit that does not wait."""
         return self.post(TEXT2IMG, prompt="a red star", instant_response="yes", **fields)
 
-    def draw(self, *, error: str | None = None) -> int:
+    def draw(self, *, error: str | None = None, picture: bytes = PNG) -> int:
         """Claim the next job and end it, as a worker does; answers the generation's id."""
         database = self.services.database
         with database.transaction() as session:
@@ -54,9 +54,9 @@ class Shop:
             samples = generation.request["samples"]
             keys = [picture_key(generation.uuid, index, temporary=generation.temporary) for index in range(samples)]
             for key in keys:
-                self.services.blobs.put(key, PNG)
+                self.services.blobs.put(key, picture)
             pictures = [
-                describe_picture(PNG, index=index, key=key, width=128, height=128, seed=index)
+                describe_picture(picture, index=index, key=key, width=128, height=128, seed=index)
                 for index, key in enumerate(keys)
             ]
             finish(session, self.clock, lease, pictures)

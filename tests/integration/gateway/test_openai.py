@@ -2,13 +2,12 @@
 
 import base64
 import json
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from asking import Asking
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -21,38 +20,11 @@ GENERATIONS = "/v1/images/generations"
 
 
 @pytest.fixture
-def asking(shop: Shop) -> Iterator["Asking"]:
+def asking(shop: Shop) -> Iterator[Asking]:
     """A server that waits for pictures, and a hand that draws them meanwhile."""
     app = create_app(replace(shop.services, blocking_wait_seconds=20.0))
     with TestClient(app, base_url="http://easel.test") as client:
-        yield Asking(shop, client)
-
-
-class Asking:
-    def __init__(self, shop: Shop, client: TestClient) -> None:
-        self.shop, self.client = shop, client
-
-    def post(self, *, drawn: int = 0, error: str | None = None, idempotency: str = "", **fields: Any) -> Any:
-        """The answer, while `drawn` orders are drawn, or fail, beside it."""
-
-        def draw() -> None:
-            for _ in range(drawn):
-                while True:
-                    try:
-                        self.shop.draw(error=error)
-                        break
-                    except ValueError:  # nothing to claim yet
-                        time.sleep(0.05)
-
-        hand = threading.Thread(target=draw)
-        hand.start()
-        try:
-            headers = {"Authorization": f"Bearer {self.shop.key}"}
-            if idempotency:
-                headers["Idempotency-Key"] = idempotency
-            return self.client.post(GENERATIONS, json=fields, headers=headers)
-        finally:
-            hand.join()
+        yield Asking(shop, client, GENERATIONS)
 
 
 def test_the_answer(asking: Asking) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 from easel.catalogue.limits import Defaults, Limits, nearest_size
 from easel.domain.request import Extras, GenerationDraft
 from easel.gateway.dialects.openai.schemas import Edit, Generate, Images, Prompted, Variation
+from easel.gateway.ordering import sizes_of_orders
 
 OPENAI_MODELS: Final = ("gpt-image", "dall-e", "chatgpt-image")
 
@@ -71,11 +72,7 @@ def orders_of(asked: Images, model_id: str, inputs: Inputs, defaults: Defaults, 
         orders.warnings += _without_effect(asked)
     if isinstance(asked, Edit) and len(asked.image) > 1:
         orders.warnings.append(f"Of {len(asked.image)} images the first was used; the model begins from one picture.")
-    left = asked.n
-    while left:
-        samples = min(left, limits.max_samples)
-        orders.drafts.append(replace(draft, samples=samples))
-        left -= samples
+    orders.drafts += [replace(draft, samples=samples) for samples in sizes_of_orders(asked.n, limits.max_samples)]
     return orders
 
 

@@ -23,11 +23,10 @@ from easel.gateway.dialects.openai.streaming import Stream
 from easel.gateway.errors import Refusal
 from easel.gateway.idempotency import Terms, terms_of
 from easel.gateway.incoming import Incoming, read_incoming
-from easel.gateway.services import Services
+from easel.gateway.ordering import place_all
+from easel.gateway.services import Services, base_url_of
 from easel.gateway.waiting import wait_until_finished
-from easel.generations.idempotency import Idempotency
-from easel.generations.queries import GenerationView, get_view
-from easel.generations.submit import submit
+from easel.generations.queries import GenerationView
 from easel.jobs.states import JobState
 
 PREFIX: Final = "/v1"
@@ -74,7 +73,7 @@ def _images(services: Services, schema: type[Images], kind: str) -> Handler:
         incoming = await read_incoming(request)
         key, asked = key_of(request, incoming), schema.read(incoming.fields)
         terms = terms_of(services, request, incoming)
-        base_url = _base_url(services, request)
+        base_url = base_url_of(services, request)
         stored = await run_in_threadpool(_store, services, asked)
 
         def order(session: Session, used: ApiKey) -> Placed:
@@ -115,31 +114,17 @@ def _place(
     keys = {name: one.key for name, one in stored.items()}
     orders = orders_of(asked, model_id, Inputs(**keys), defaults_of(model), limits_of(model))
     warnings = [*warnings, *orders.warnings]
-    views: list[GenerationView] = []
-    for number, draft in enumerate(orders.drafts):
-        if views:  # one row of seeds over all orders
-            draft = replace(draft, seed=views[0].request.seed_of(sum(view.request.samples for view in views)))
-        generation = submit(
-            session,
-            services.clock,
-            used.account,
-            draft,
-            base_url=base_url,
-            details={"dialect": "openai", "warnings": warnings},
-            idempotency=_numbered(terms.idempotency, number),
-            max_wait=terms.max_wait,
-            api_key_id=used.id,
-            inputs=tuple(stored.values()),
-        )
-        views.append(get_view(session, services.clock, used.account_id, generation.id))
+    views = place_all(
+        session,
+        services,
+        used,
+        orders.drafts,
+        details=[{"dialect": "openai", "warnings": warnings}] * len(orders.drafts),
+        terms=terms,
+        base_url=base_url,
+        inputs=tuple(stored.values()),
+    )
     return Placed(views, warnings)
-
-
-def _numbered(idempotency: Idempotency | None, number: int) -> Idempotency | None:
-    """Each order of a request has a key of its own."""
-    if idempotency is None or number == 0:
-        return idempotency
-    return Idempotency(f"{idempotency.key[:240]}#{number}", idempotency.request_sha256)
 
 
 def _store(services: Services, asked: Images) -> dict[str, StoredInput]:
@@ -191,7 +176,3 @@ def _model(services: Services) -> Handler:
         return JSONResponse(await as_account(services, key, Scope.READ, look))
 
     return model
-
-
-def _base_url(services: Services, request: Request) -> str:
-    return (services.public_url or str(request.base_url)).rstrip("/")

@@ -4,21 +4,19 @@ A client that goes away has its order cancelled: nobody would see the picture, a
 """
 
 import asyncio
-import io
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from PIL import Image
 from starlette.concurrency import run_in_threadpool
 
 from easel.db.notify import GENERATIONS
 from easel.db.session import DATABASE_IS_DOWN
-from easel.domain.errors import NotFound
 from easel.gateway.dialects.openai import answers
 from easel.gateway.dialects.openai.schemas import Prompted
 from easel.gateway.errors import Refusal
+from easel.gateway.previews import preview_of
 from easel.gateway.services import Services
 from easel.generations.cancel import cancel
 from easel.generations.queries import GenerationView, get_view
@@ -26,7 +24,6 @@ from easel.jobs.states import JobState
 
 LOOK_SECONDS: Final = 2.0
 HEARTBEAT: Final = ": still here\n\n"
-FORMATS: Final = {"png": "PNG", "jpeg": "JPEG", "webp": "WEBP"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,17 +84,7 @@ class Stream:
         return await run_in_threadpool(look)
 
     def _preview(self, view: GenerationView) -> bytes | None:
-        """The newest preview in the size and format of the picture; None when it has just been removed."""
-        try:
-            data = self.services.blobs.get(view.preview_key or "")
-        except NotFound:
-            return None
-        request, file = view.request, io.BytesIO()
-        small = Image.open(io.BytesIO(data)).convert("RGB")
-        small.resize((request.width, request.height), Image.Resampling.BICUBIC).save(
-            file, format=FORMATS[request.extras.output_format]
-        )
-        return file.getvalue()
+        return preview_of(self.services.blobs, view, view.request.extras.output_format)
 
     def _cancel_all(self) -> None:
         for view in self.views:
