@@ -106,6 +106,15 @@ class Settings(BaseSettings):
         description="How networks are run: auto picks the faster of eager and recorded, which give the same bits; the "
         "others give bits of their own, so all workers of an installation should have the same.",
     )
+    modelslab_defaults: dict[str, str | float | bool] = Field(
+        {},
+        description="JSON of what fields of the ModelsLab API are when they are left out, such as "
+        '`{"use_karras_sigmas": "yes", "safety_checker": "yes"}`.',
+    )
+    old_paths_answer_200: bool = Field(
+        False,
+        description="Errors of ModelsLab's v3, v4 and v5 paths carry HTTP status 200, as their clients knew them.",
+    )
     allow_private_urls: bool = Field(False, description="Let webhooks and image URLs reach private addresses.")
     stripe_secret_key: str | None = Field(None, description="Of the Stripe account that cards are charged for.")
     stripe_webhook_secret: str | None = Field(

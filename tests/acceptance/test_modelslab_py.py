@@ -1,5 +1,6 @@
 """ModelsLab's own Python client, as published, and the requests of older ones, against a real server."""
 
+import asyncio
 import http.client
 import json
 import urllib.request
@@ -14,8 +15,8 @@ with warnings.catch_warnings(action="ignore", category=PydanticDeprecatedSince20
     from modelslab_py.core.apis.community import Community
     from modelslab_py.core.apis.realtime import Realtime
     from modelslab_py.core.client import Client
-    from modelslab_py.schemas.community import Text2Image
-    from modelslab_py.schemas.realtime import RealtimeText2ImageSchema
+    from modelslab_py.schemas.community import Image2Image, Inpainting, Text2Image
+    from modelslab_py.schemas.realtime import RealtimeImage2ImageSchema, RealtimeText2ImageSchema
 
 # The client is written in pydantic's older words.
 pytestmark = pytest.mark.filterwarnings("ignore::pydantic.PydanticDeprecatedSince20")
@@ -56,6 +57,37 @@ def test_realtime(client: Client) -> None:
     answer = Realtime(client).text_to_image(asked)
     assert answer["status"] == "success"
     assert Realtime(client).fetch(str(answer["id"]))["status"] == "success"
+
+
+def test_a_picture_from_a_picture(client: Client) -> None:
+    community = Community(client)
+    [drawn] = community.text_to_image(Text2Image(**ASKED, width=128, height=128))["output"]
+    again = community.image_to_image(Image2Image(**ASKED, init_image=drawn, clip_skip=1))
+    assert again["status"] == "success"
+    assert again["meta"]["init_image"] == drawn
+    patched = community.inpainting(Inpainting(**ASKED, init_image=drawn, mask_image=drawn))
+    assert patched["status"] == "success"
+    assert download(patched["output"][0])[:8] == PNG
+    realtime = RealtimeImage2ImageSchema(prompt="a red star", init_image=drawn, num_inference_steps=4)
+    assert Realtime(client).image_to_image(realtime)["status"] == "success"
+
+
+def test_the_twins_that_wait_for_nobody(client: Client) -> None:
+    async def act() -> dict[str, Any]:
+        async with client:
+            submitted = await Community(client).async_text_to_image(Text2Image(**ASKED, width=128, height=128))
+            return await Community(client).async_fetch(str(submitted["id"]))
+
+    assert asyncio.run(act())["status"] == "success"
+
+
+def test_a_server_of_ones_own(client: Client) -> None:
+    server = Community(client, enterprise=True)
+    assert server.system_details()["status"] == "ok"
+    assert server.clear_cache()["message"] == "Cache cleared successfully"
+    assert server.clear_queue()["status"] == "success"
+    with pytest.raises(Exception, match=r"status code 403: .*Feature not available"):
+        server.restart()
 
 
 def test_refusals_reach_the_caller(client: Client) -> None:

@@ -2,6 +2,7 @@
 
 import signal
 import socket
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Annotated
@@ -20,6 +21,7 @@ from easel.db.listener import NotificationHub
 from easel.domain.errors import InvalidRequest
 from easel.domain.money import micros_from_dollars
 from easel.gateway.app import create_app
+from easel.gateway.dialects.modelslab.schemas import Pictured
 from easel.gateway.notices import tell_of_low_balance
 from easel.gateway.services import Services
 from easel.gateway.telling import teller
@@ -68,6 +70,8 @@ def gateway(*, supervised: Annotated[bool, Parameter(show=False)] = False) -> No
             home_url=settings.home_url,
             doors=_doors(settings, installation.clock),
             postman=Postman(_mailer(settings)),
+            modelslab_defaults=_checked(settings.modelslab_defaults),
+            old_paths_answer_200=settings.old_paths_answer_200,
             fetcher=Fetcher(allow_private=settings.allow_private_urls, max_bytes=MOST_BYTES),
             keyless=_owners_key(installation) if settings.a1111_open else None,
         )
@@ -96,6 +100,12 @@ def _owners_key(installation: Installation) -> str:
     with installation.database.transaction() as session:
         owner = ensure_owner(session, installation.clock)
         return ensure_owner_key(session, installation.clock, owner, installation.secret)
+
+
+def _checked(defaults: Mapping[str, object]) -> Mapping[str, object]:
+    """Raises InvalidRequest for a value that no request could send."""
+    Pictured.read(defaults)
+    return defaults
 
 
 def _mailer(settings: Settings) -> Mailer:

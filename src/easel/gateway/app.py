@@ -52,6 +52,7 @@ def create_app(services: Services) -> FastAPI:
 
     # FastAPI's own documentation pages load their scripts from another host.
     app = Door(title="Easel", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.old_paths_answer_200 = services.old_paths_answer_200
     app.include_router(health_router(services))
     app.include_router(files_router(services))
     app.include_router(modelslab.modelslab_router(services))

@@ -1,5 +1,6 @@
 """What the gateway works with, made once by `easel serve` (or a test) and passed in."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -49,6 +50,10 @@ class Services:
     enhances_prompts: bool = False
     """What ModelsLab's enhance_prompt is when it is left out."""
     translator: Translator | None = None
+    modelslab_defaults: Mapping[str, object] = field(default_factory=dict[str, object])
+    """What ModelsLab's fields are when they are left out, as its clients would send it."""
+    old_paths_answer_200: bool = False
+    """Whether errors of ModelsLab's v3, v4 and v5 paths carry the HTTP status 200, as they once did."""
     blocking_wait_seconds: float = 600.0
     """How long a request of a dialect that knows no `processing` is kept waiting."""
     fetcher: Fetcher = field(default_factory=lambda: Fetcher(max_bytes=MOST_BYTES))

@@ -22,6 +22,15 @@ def cancel(session: Session, clock: Clock, account_id: int, generation_id: int) 
         queue.request_cancel(session, job)
 
 
+def cancel_all(session: Session, clock: Clock, account_id: int) -> int:
+    """All that the account has not got yet; answers how many."""
+    # All jobs before any money, as whoever finishes a job locks them: otherwise each could wait for the other.
+    unfinished = [job for job in queue.lock_unfinished(session, account_id) if job.kind == GENERATE]
+    for job in unfinished:
+        cancel(session, clock, account_id, job.subject_id)
+    return len(unfinished)
+
+
 def confirm_cancelled(session: Session, clock: Clock, lease: Lease) -> None:
     """The worker has stopped drawing. Raises LeaseLost."""
     end_unpaid(session, clock, queue.close(session, clock, lease, JobState.CANCELLED))

@@ -90,20 +90,20 @@ def get_view(session: Session, clock: Clock, account_id: int, generation_id: int
     found = direct(session, mine, named) if _can_be_an_id(generation_id) else []
     if not found:
         raise NotFound("Request not found")
-    return _view(found[0])
+    return seen(found[0])
 
 
 def view_by_id(session: Session, clock: Clock, generation_id: int) -> GenerationView:
     """For what acts in the name of whoever asked, such as its webhook."""
     [found] = direct(session, SEEN + "WHERE generations.id = %(id)s", {"now": clock.held, "id": generation_id})
-    return _view(found)
+    return seen(found)
 
 
 def list_views(session: Session, clock: Clock, account_id: int, limit: int = 50) -> list[GenerationView]:
     """The account's newest first."""
     newest = SEEN + "WHERE generations.account_id = %(account_id)s ORDER BY generations.id DESC LIMIT %(limit)s"
     named = {"now": clock.held, "account_id": account_id, "limit": limit}
-    return [_view(found) for found in direct(session, newest, named)]
+    return [seen(found) for found in direct(session, newest, named)]
 
 
 def list_unfinished(session: Session, clock: Clock, account_id: int) -> list[GenerationView]:
@@ -133,7 +133,8 @@ def _can_be_an_id(number: int) -> bool:
     return 0 < number <= LARGEST_ID
 
 
-def _view(row: Any) -> GenerationView:
+def seen(row: Any) -> GenerationView:
+    """What a row of SEEN says."""
     state = JobState(row.state)
     request = GenerationRequest.from_json(row.request)
     return GenerationView(

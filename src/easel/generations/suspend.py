@@ -6,9 +6,7 @@ from easel.accounts.queries import lock_account
 from easel.accounts.roles import Power, require_over
 from easel.accounts.sessions import end_sessions
 from easel.accounts.tables import Account
-from easel.generations.cancel import cancel
-from easel.generations.submit import GENERATE
-from easel.jobs import queue
+from easel.generations.cancel import cancel_all
 from easel.kit.clock import Clock
 
 
@@ -21,10 +19,7 @@ def suspend(session: Session, clock: Clock, operator: Account, account_id: int) 
     require_over(operator, Power.SUSPEND, account)
     account.suspended_at = account.suspended_at or clock.now()
     end_sessions(session, account_id)
-    # All jobs before any money, as whoever finishes a job locks them: otherwise each could wait for the other.
-    for job in queue.lock_unfinished(session, account_id):
-        if job.kind == GENERATE:
-            cancel(session, clock, account_id, job.subject_id)
+    cancel_all(session, clock, account_id)
     return account
 
 

@@ -124,6 +124,12 @@ def count_unfinished(session: Session, account_id: int) -> int:
     return count
 
 
+def count_queued(session: Session) -> int:
+    """How many jobs wait, of all accounts."""
+    [(count,)] = direct(session, "SELECT count(*) FROM jobs WHERE state = 'queued'", {})
+    return count
+
+
 POSITION: Final = f"""
     CASE WHEN jobs.state <> 'queued' THEN NULL WHEN jobs.suspect THEN 0 ELSE (
         SELECT count(*) FROM (

@@ -13,15 +13,17 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
+from easel.artifacts.inputs import StoredInput
 from easel.artifacts.links import LinkSigner
 from easel.artifacts.store import picture_key
 from easel.catalogue.tables import Model
-from easel.domain.errors import NotAuthenticated, TooManyQueued
+from easel.domain.errors import InvalidRequest, NotAuthenticated, TooManyQueued
 from easel.domain.money import Micros
 from easel.domain.request import Extras, GenerationRequest
 from easel.domain.sampling import Sampler, Spacing
-from easel.gateway.dialects.modelslab import answers, shapes
+from easel.gateway.dialects.modelslab import answers, listing, shapes
 from easel.gateway.dialects.modelslab.links import Links
+from easel.gateway.dialects.modelslab.pictures import Kept
 from easel.gateway.errors import Refusal, UnreadableBody, refusal_of
 from easel.generations.queries import GenerationView
 from easel.jobs.states import JobState
@@ -102,7 +104,19 @@ INPAINT = replace(
 REALTIME_INPAINT = replace(INPAINT, details={"operation": "inpaint", "realtime": True})
 
 MODEL = Model(
-    model_id="easel-starter", name="Easel Starter", summary="Coloured shapes.", weights="package:easel-starter"
+    model_id="easel-starter",
+    provider="easel",
+    kind="checkpoint",
+    family="sd2",
+    name="Easel Starter",
+    summary="Coloured shapes.",
+    licence="Apache-2.0",
+    price=4700,
+    weights="package:easel-starter",
+    tags=["shapes"],
+)
+KEPT = Kept(
+    StoredInput(key="inputs/0000abcd.png", width=512, height=512, size_bytes=1), "https://easel.example/x.png", 0.25, []
 )
 
 ANSWERS: dict[str, tuple[Any, object]] = {
@@ -115,7 +129,7 @@ ANSWERS: dict[str, tuple[Any, object]] = {
     "processing_img2img": (shapes.Processing, answers.submitted(replace(IMG2IMG, state=JobState.QUEUED), LINKS)),
     "success_inpaint": (shapes.Success, answers.submitted(INPAINT, LINKS)),
     "success_realtime_inpaint": (shapes.Success, answers.submitted(REALTIME_INPAINT, LINKS)),
-    "model_reload": (shapes.ModelReloaded, answers.model_reloaded(MODEL, is_resident=False)),
+    "model_reload": (shapes.Said, answers.model_reloaded(MODEL, is_resident=False)),
     "fetch_done": (shapes.Fetched, answers.fetched(DONE, LINKS)),
     "fetch_changed": (shapes.Fetched, answers.fetched(CHANGED, LINKS)),
     "fetch_processing": (shapes.StillProcessing, answers.fetched(QUEUED, LINKS)),
@@ -128,6 +142,17 @@ ANSWERS: dict[str, tuple[Any, object]] = {
     "error_queue": (shapes.Error, answers.error(refusal_of(TooManyQueued(5, 30)))),
     "error_unexpected": (shapes.Error, answers.error(refusal_of(ZeroDivisionError("secret")))),
     "wallet_balance": (shapes.WalletBalance, answers.wallet_balance(Micros(43_600_000))),
+    "fetch_expired": (shapes.Failed, answers.fetched(replace(DONE, expired=True), LINKS)),
+    "webhook_done": (shapes.ToldOfPictures, answers.told(DONE, LINKS)),
+    "webhook_failed": (shapes.ToldOfFailure, answers.told(FAILED, LINKS)),
+    "base64_crop": (shapes.Cropped, answers.cropped(KEPT)),
+    "base64_to_url": (shapes.Uploaded, answers.uploaded(KEPT)),
+    "upload_image": (shapes.ImageUploaded, answers.image_uploaded(KEPT)),
+    "super_resolution": (shapes.Enlarged, answers.enlarged(KEPT)),
+    "super_resolution_changed": (shapes.Enlarged, answers.enlarged(replace(KEPT, warnings=["Resampled."]))),
+    "agents_error": (shapes.Envelope, answers.agents_error(refusal_of(InvalidRequest("page", "page must be")), "1")),
+    "found_model": (shapes.FoundModel, listing.found(MODEL)),
+    "pagination": (shapes.Pagination, listing.pagination(page=2, per_page=10, total=21, shown=10)),
     "model_list": (list[shapes.ListedModel], [answers.listed(MODEL)]),
 }
 

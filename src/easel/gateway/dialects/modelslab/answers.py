@@ -6,18 +6,25 @@ from easel.billing.caps import Spending
 from easel.catalogue.tables import Model
 from easel.domain.money import Micros, dollars
 from easel.gateway.dialects.modelslab.links import Links
+from easel.gateway.dialects.modelslab.listing import status_of
 from easel.gateway.dialects.modelslab.meta import meta, meta_on_its_way
+from easel.gateway.dialects.modelslab.pictures import Kept
 from easel.gateway.dialects.modelslab.shapes import (
+    Cropped,
+    Enlarged,
+    Envelope,
     Error,
     Failed,
     Fetched,
+    ImageUploaded,
     ListedModel,
-    ModelReloaded,
     Processing,
     RealtimeProcessing,
+    Said,
     StillProcessing,
     Success,
     Told,
+    Uploaded,
     WalletBalance,
 )
 from easel.gateway.errors import Refusal
@@ -32,6 +39,17 @@ TIP_UNKNOWN: Final = "Check the id, and that the key belongs to the account that
 TIP_CANCELLED: Final = "The request was cancelled; nothing was charged."
 TIP_EXPIRED: Final = "Send the request again with the seed that its answer gave, and you get the very same picture."
 TIP_FAILED: Final = "Nothing was charged."
+
+CODES: Final = {
+    400: "validation_error",
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    429: "rate_limited",
+    503: "unavailable",
+}
+"""What the agents' API calls an error, by its HTTP number."""
 
 HINTS: Final = (
     "1. Make sure you are passing Content-Type: application/json in header. "
@@ -114,7 +132,9 @@ def realtime_processing(view: GenerationView, links: Links) -> RealtimeProcessin
 
 def fetched(view: GenerationView, links: Links) -> Fetched | StillProcessing | Failed:
     if view.expired:
-        return _failed("These pictures were deleted: results are kept here for a time only.", TIP_EXPIRED)
+        return _failed(
+            "These pictures were deleted, on request or because results are kept here for a time only.", TIP_EXPIRED
+        )
     if view.state is JobState.DONE:
         return _fetched_pictures(view, links)
     return failed(view) if view.is_final else _still_processing(view, links)
@@ -164,16 +184,55 @@ def _still_processing(view: GenerationView, links: Links) -> StillProcessing:
     }
 
 
-def model_reloaded(model: Model, *, is_resident: bool) -> ModelReloaded:
+def model_reloaded(model: Model, *, is_resident: bool) -> Said:
     where = "is in memory and draws at once" if is_resident else "is installed; its first request loads it"
-    text = f"Model {model.model_id} {where}."
+    return said(f"Model {model.model_id} {where}.")
+
+
+def said(text: str) -> Said:
     return {"status": "success", "message": text, "messege": text}
+
+
+def cropped(kept: Kept) -> Cropped:
+    text = "image uploaded"
+    return {"status": "success", "messege": text, "message": text, "link": kept.link, "request_id": kept.number}
+
+
+def uploaded(kept: Kept) -> Uploaded:
+    return {"status": "success", "id": kept.number, "output": [kept.link]}
+
+
+def image_uploaded(kept: Kept) -> ImageUploaded:
+    text = "image uploaded"
+    return {"status": "success", "message": text, "messege": text, "image_url": kept.link}
+
+
+def enlarged(kept: Kept) -> Enlarged:
+    answer: Enlarged = {
+        "status": "success",
+        "generationTime": kept.seconds,
+        "id": kept.number,
+        "output": kept.link,
+    }
+    if kept.warnings:
+        answer["warning"] = " ".join(kept.warnings)
+    return answer
+
+
+def agents_error(refusal: Refusal, request_id: str) -> Envelope:
+    code = CODES.get(refusal.status, "server_error")
+    details = {"field": refusal.field} if refusal.field else {}
+    return {
+        "data": None,
+        "error": {"code": code, "message": refusal.message, "details": details},
+        "meta": {"request_id": request_id},
+    }
 
 
 def listed(model: Model) -> ListedModel:
     return {
         "model_id": model.model_id,
-        "status": "model_ready" if model.weights else "not_installed",
+        "status": status_of(model),
         "created_at": None,
         "instance_prompt": None,
         "model_name": model.name,

@@ -8,14 +8,15 @@ from typing import Any, Final, TypeAlias
 
 from pydantic import BaseModel
 
+from easel.gateway.dialects.modelslab.deeds import Deed, Keep
+from easel.gateway.dialects.modelslab.listing import Search
 from easel.gateway.dialects.modelslab.paths import SCHEMAS, Operation
-from easel.gateway.dialects.modelslab.schemas import Asked, Fetch, ModelNamed
+from easel.gateway.dialects.modelslab.schemas import Fetch
 from easel.gateway.dialects.modelslab.shapes import (
+    Envelope,
     Error,
     Failed,
     Fetched,
-    ListedModel,
-    ModelReloaded,
     Processing,
     RealtimeProcessing,
     StillProcessing,
@@ -48,7 +49,7 @@ def about(
     summary: str,
     answer: Any,
     description: str,
-    body: type[Asked] | None = None,
+    body: type[BaseModel] | None = None,
     *parameters: Mapping[str, Any],
     has_body: bool = True,
 ) -> About:
@@ -89,6 +90,39 @@ FETCH_ID: Final = about("Fetch a request by its id", _FETCHED, _WHEN, None, ID)
 FETCH_ID_WITHOUT_BODY: Final = about(
     "Fetch a request by its id", _FETCHED, _WHEN, None, ID, KEY_IN_QUERY, has_body=False
 )
-MODEL_RELOAD: Final = about("Whether a model is ready", ModelReloaded, "It is installed.", ModelNamed)
-MODEL_LIST: Final = about("All models", list[ListedModel], "A bare array.")
 WALLET_BALANCE: Final = about("Money left", WalletBalance, "In US dollars.")
+
+
+def of(deed: Deed, method: str) -> About:
+    """A deed by POST with a body, or by GET with everything in the query."""
+    named = [ID] if any("{id}" in path for path in deed.paths) else []
+    if method == "POST":
+        return about(deed.title, deed.shape, deed.title, deed.asks, *named)
+    return about(deed.title, deed.shape, deed.title, None, *named, KEY_IN_QUERY, *_query(deed.asks), has_body=False)
+
+
+def of_kept(keep: Keep) -> About:
+    return about(keep.title, keep.shape, "Where it is, for a day.", keep.asks)
+
+
+def _query(schema: type[BaseModel] | None) -> list[dict[str, Any]]:
+    described = schema.model_json_schema() if schema else {}
+    properties: dict[str, Any] = described.get("properties", {})
+    return [
+        {"name": name, "in": "query", "required": name in described.get("required", ()), "schema": value}
+        for name, value in properties.items()
+    ]
+
+
+AGENTS: Final = about(
+    "Search models",
+    Envelope,
+    "In the envelope of the agents' API.",
+    None,
+    KEY_IN_QUERY,
+    *_query(Search),
+    has_body=False,
+)
+AGENTS_MODEL: Final = about(
+    "One model, and what may be sent with it", Envelope, "With JSON schemas.", None, ID, KEY_IN_QUERY, has_body=False
+)

@@ -71,6 +71,8 @@ ENTERPRISE: Final = (
 )
 """A server of one's own, as the documents and four clients spell it."""
 
+ALIASES: Final = tuple(f"{prefix}/" for prefix in ENTERPRISE[1:])
+
 DREAMBOOTH: Final = ("/api/v3/dreambooth", "/api/v4/dreambooth")
 
 DOORS: Final = (
@@ -87,5 +89,10 @@ DOORS: Final = (
 FETCH: Final = tuple(dict.fromkeys(door.fetch for door in DOORS))
 """Any id may be fetched at any of these."""
 
-MODEL_RELOAD: Final = ("/api/v6/images/model_reload", *(f"{prefix}/model_reload" for prefix in DREAMBOOTH))
+
+def below(prefixes: tuple[str, ...], *names: str) -> tuple[str, ...]:
+    return tuple(f"{prefix}/{name}" for prefix in prefixes for name in names)
+
+
+MODEL_RELOAD: Final = ("/api/v6/images/model_reload", *below(DREAMBOOTH, "model_reload"))
 MODEL_LIST: Final = ("/api/v4/dreambooth/model_list", "/api/v3/dreambooth/model_list")

@@ -12,7 +12,7 @@ from easel.artifacts.inputs import StoredInput
 from easel.domain.errors import InvalidRequest
 from easel.domain.request import AdapterUse, Extras, GenerationDraft
 from easel.domain.sampling import Spacing
-from easel.gateway.dialects.modelslab import unserved
+from easel.gateway.dialects.modelslab import unserved, values
 from easel.gateway.dialects.modelslab.paths import Door, Operation
 from easel.gateway.dialects.modelslab.schedulers import choose, is_known, is_stochastic
 from easel.gateway.dialects.modelslab.schemas import Img2Img, Inpaint, Pictured
@@ -61,6 +61,7 @@ class Reading:
     @classmethod
     def of(cls, fields: Fields, door: Door, services: Services, stored: Stored = NOTHING) -> Self:
         """Raises InvalidRequest about the first field that is wrong."""
+        fields = {**services.modelslab_defaults, **values.without_unset(fields)}
         asked, further = door.schema.read(fields), Unserved.read(fields)
         if door.operation is Operation.TEXT2IMG and not asked.prompt.strip():
             raise InvalidRequest("prompt", "prompt is required")

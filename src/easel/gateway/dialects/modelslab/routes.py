@@ -1,7 +1,7 @@
 """The paths, and what each does from the body to the answer."""
 
 import re
-from collections.abc import Awaitable, Callable
+from typing import Final
 
 from fastapi import APIRouter
 from sqlalchemy.orm import Session
@@ -11,16 +11,19 @@ from starlette.responses import JSONResponse, Response
 from easel.accounts.tables import Account, ApiKey, Scope
 from easel.billing import caps, wallets
 from easel.billing.plans import plan_named
-from easel.catalogue.queries import find_model, list_models
-from easel.domain.errors import ModelNotInstalled, NotFound
+from easel.domain.errors import NotFound
 from easel.gateway.auth import as_account, as_key, key_of
 from easel.gateway.dialects.modelslab import answers, documented
+from easel.gateway.dialects.modelslab.calls import Handler, acting, base_url_of
+from easel.gateway.dialects.modelslab.deeds import DEEDS, KEEPS, LOOK
 from easel.gateway.dialects.modelslab.documented import About
 from easel.gateway.dialects.modelslab.links import Links
-from easel.gateway.dialects.modelslab.paths import DOORS, FETCH, MODEL_LIST, MODEL_RELOAD, Door
+from easel.gateway.dialects.modelslab.models import agents
+from easel.gateway.dialects.modelslab.paths import ALIASES, DOORS, FETCH, Door
+from easel.gateway.dialects.modelslab.pictures import keeping
 from easel.gateway.dialects.modelslab.reading import NOTHING, Reading, Stored, place
-from easel.gateway.dialects.modelslab.schemas import Fetch, ModelNamed
-from easel.gateway.dialects.modelslab.shapes import ListedModel, ModelReloaded, WalletBalance
+from easel.gateway.dialects.modelslab.schemas import Fetch
+from easel.gateway.dialects.modelslab.shapes import WalletBalance
 from easel.gateway.dialects.modelslab.sources import Sources
 from easel.gateway.dialects.modelslab.translation import in_english
 from easel.gateway.errors import Refusal
@@ -28,12 +31,14 @@ from easel.gateway.idempotency import terms_of
 from easel.gateway.incoming import read_incoming
 from easel.gateway.services import Services
 from easel.gateway.waiting import wait_until_finished
+from easel.generations.history import id_of
 from easel.generations.queries import GenerationView, get_view
 from easel.generations.submit import check_queue
-from easel.jobs.workers import list_workers
+from easel.kit.ids import new_uuid
 from easel.webhooks.outbox import check_is_public
 
-Handler = Callable[[Request], Awaitable[Response]]
+AGENTS: Final = "/api/agents/"
+OLD: Final = ("/api/v3/", "/api/v4/", "/api/v5/")
 
 
 def modelslab_router(services: Services) -> APIRouter:
@@ -41,6 +46,8 @@ def modelslab_router(services: Services) -> APIRouter:
 
     def add(path: str, handler: Handler, about: About, method: str = "POST") -> None:
         name = re.sub("[^a-z0-9]+", "_", f"{method} {path}".lower()).strip("_")
+        if path.startswith(ALIASES):  # one spelling is enough to read, and describing them all takes its time
+            about = {"include_in_schema": False}
         router.add_api_route(path, handler, methods=[method], operation_id=name, response_model=None, **about)
 
     sources = Sources(services)
@@ -50,22 +57,35 @@ def modelslab_router(services: Services) -> APIRouter:
         add(path, _fetch(services, path), documented.FETCH)
         add(path + "/{id}", _fetch(services, path), documented.FETCH_ID)
         add(path + "/{id}", _fetch(services, path), documented.FETCH_ID_WITHOUT_BODY, "GET")
-    for path in MODEL_RELOAD:
-        add(path, _model_reload(services), documented.MODEL_RELOAD)
-    for path in MODEL_LIST:
-        add(path, _model_list(services), documented.MODEL_LIST)
     add("/api/wallet_balance", _wallet_balance(services), documented.WALLET_BALANCE)
+    for deed in DEEDS:
+        handler = acting(services, deed.scope, deed.act)
+        for path in deed.paths:
+            add(path, handler, documented.of(deed, "POST"))
+            if deed in LOOK:
+                add(path, handler, documented.of(deed, "GET"), "GET")
+    for keep in KEEPS:
+        handler = keeping(services, sources, keep.make, keep.say)
+        for path in keep.paths:
+            add(path, handler, documented.of_kept(keep))
+    for prefix in ("/api/agents/v1/models", "/api/v6/model-search"):
+        for name, what in (("", "models"), ("/filters", "filters"), ("/tags", "tags"), ("/providers", "providers")):
+            add(prefix + name, agents(services, what), documented.AGENTS, "GET")
+        add(prefix + "/{id}", agents(services, "detail"), documented.AGENTS_MODEL, "GET")
     return router
 
 
 def answer_error(request: Request, refusal: Refusal) -> Response:
-    """The shape of a refusal in this dialect."""
-    return JSONResponse(answers.error(refusal), refusal.status, refusal.headers)
+    """The shape of a refusal in this dialect, and in the agents' API."""
+    if request.scope["path"].startswith(AGENTS):
+        return JSONResponse(answers.agents_error(refusal, new_uuid()), refusal.status, refusal.headers)
+    is_old = request.scope["path"].startswith(OLD) and request.app.state.old_paths_answer_200
+    return JSONResponse(answers.error(refusal), 200 if is_old else refusal.status, refusal.headers)
 
 
 def _draw(services: Services, sources: Sources, door: Door) -> Handler:
     async def draw(request: Request) -> Response:
-        incoming, base_url = await read_incoming(request), _base_url(services, request)
+        incoming, base_url = await read_incoming(request), base_url_of(services, request)
         key, terms = key_of(request, incoming), terms_of(services, request, incoming)
         stored: Stored = NOTHING
         if door.schema.PICTURES:
@@ -105,42 +125,15 @@ def _fetch(services: Services, path: str) -> Handler:
         wanted = request.path_params.get("id") or Fetch.read(incoming.fields).request_id
 
         def look(session: Session, account: Account) -> GenerationView:
-            return get_view(session, services.clock, account.id, _id(wanted))
+            return get_view(session, services.clock, account.id, id_of(wanted))
 
         try:
             view = await as_account(services, key, Scope.READ, look)
         except NotFound:
             return JSONResponse(answers.not_found())
-        return JSONResponse(answers.fetched(view, Links(_base_url(services, request), path, services.links)))
+        return JSONResponse(answers.fetched(view, Links(base_url_of(services, request), path, services.links)))
 
     return fetch
-
-
-def _model_reload(services: Services) -> Handler:
-    async def model_reload(request: Request) -> Response:
-        incoming = await read_incoming(request)
-
-        def look(session: Session, _: Account) -> ModelReloaded:
-            model = find_model(session, ModelNamed.read(incoming.fields).model_id)
-            if model.weights is None:
-                raise ModelNotInstalled(model.model_id)
-            is_resident = any(model.model_id in worker.resident for worker in list_workers(session))
-            return answers.model_reloaded(model, is_resident=is_resident)
-
-        return JSONResponse(await as_account(services, key_of(request, incoming), Scope.READ, look))
-
-    return model_reload
-
-
-def _model_list(services: Services) -> Handler:
-    async def model_list(request: Request) -> Response:
-        def look(session: Session, _: Account) -> list[ListedModel]:
-            return [answers.listed(model) for model in list_models(session)]
-
-        key = key_of(request, await read_incoming(request))
-        return JSONResponse(await as_account(services, key, Scope.READ, look))
-
-    return model_list
 
 
 def _wallet_balance(services: Services) -> Handler:
@@ -153,15 +146,3 @@ def _wallet_balance(services: Services) -> Handler:
         return JSONResponse(await as_key(services, key, Scope.READ, look))
 
     return wallet_balance
-
-
-def _id(wanted: object) -> int:
-    """Raises NotFound for what cannot be an id."""
-    digits = str(wanted).strip()
-    if not (digits.isascii() and digits.isdecimal() and len(digits) < 20):
-        raise NotFound("Request not found")
-    return int(digits)
-
-
-def _base_url(services: Services, request: Request) -> str:
-    return (services.public_url or str(request.base_url)).rstrip("/")

@@ -133,7 +133,9 @@ class WalletBalance(TypedDict):
     key: NotRequired[Spending]
 
 
-class ModelReloaded(TypedDict):
+class Said(TypedDict):
+    """That something was done."""
+
     status: Literal["success"]
     message: str
     messege: str
@@ -147,3 +149,152 @@ class ListedModel(TypedDict):
     model_name: str
     description: str
     screenshots: str
+
+
+Pagination = TypedDict(
+    "Pagination",
+    {"current_page": int, "per_page": int, "total": int, "last_page": int, "from": int | None, "to": int | None},
+)
+
+
+class FoundModel(TypedDict):
+    model_id: str
+    name: str
+    model_name: str
+    provider: str
+    model_category: str
+    model_subcategory: str | None
+    model_type: str
+    feature: Literal["imagen"]
+    base_model: str | None
+    description: str
+    licence: str
+    tags: list[str]
+    status: Literal["model_ready", "not_installed"]
+    price: float
+
+
+class FoundModels(TypedDict):
+    status: Literal["success"]
+    data: list[FoundModel]
+    pagination: Pagination
+
+
+class Envelope(TypedDict):
+    """Of the agents' API. `data` or `error` is null."""
+
+    data: Any
+    error: dict[str, Any] | None
+    meta: dict[str, Any]
+
+
+class FinetuneList(TypedDict):
+    status: Literal["success"]
+    messege: str
+    message: str
+    data: list[str]
+
+
+class ModelOnServer(TypedDict):
+    load_data: str
+    model_id: str
+
+
+class ModelsOnServer(TypedDict):
+    models: list[ModelOnServer]
+    status: Literal["success"]
+
+
+class ModelsSynced(TypedDict):
+    status: Literal["success"]
+    message: str
+    model_list: list[str]
+
+
+class Schedulers(TypedDict):
+    schedulers: list[str]
+
+
+class SystemLoad(TypedDict):
+    queue_num: int
+    queue_time: float
+    status: Literal["ok"]
+
+
+class SystemDetails(TypedDict):
+    model_count: int
+    queue_time: float
+    status: Literal["ok"]
+
+
+class Asset(TypedDict):
+    id: int
+    output: list[str]
+
+
+class Assets(TypedDict):
+    status: Literal["success"]
+    type: Literal["image"]
+    data: list[Asset]
+    pagination: Pagination
+
+
+class Processed(TypedDict):
+    status: Literal["success"]
+    processing_count: int
+    message: str
+    messege: str
+
+
+class Product(TypedDict):
+    total_api_call: int | None
+    api_call_remaining: int | None
+    percentage_used: int
+
+
+class Products(TypedDict):
+    imagen: Product
+
+
+class SubscribedProducts(TypedDict):
+    status: Literal["success"]
+    data: Products
+
+
+class LookedAt(TypedDict):
+    status: Literal["success"]
+    is_cp: bool
+    is_nsfw: bool
+    original_prompt: str
+    filtered_prompt: str
+
+
+class Cropped(TypedDict):
+    status: Literal["success"]
+    messege: str
+    message: str
+    link: str
+    request_id: int
+
+
+class Uploaded(TypedDict):
+    status: Literal["success"]
+    id: int
+    output: list[str]
+
+
+class ImageUploaded(TypedDict):
+    status: Literal["success"]
+    message: str
+    messege: str
+    image_url: str
+
+
+class Enlarged(TypedDict):
+    """`output` is one link, not a list of them."""
+
+    status: Literal["success"]
+    generationTime: float
+    id: int
+    output: str
+    warning: NotRequired[str]

@@ -7,8 +7,9 @@ from its own store: it need not find its way back to itself over the network, an
 import base64
 import binascii
 import re
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from anyio import CapacityLimiter
@@ -26,6 +27,8 @@ AT_ONCE: Final = 8
 
 MASKS: Final = frozenset({"mask_image"})
 
+Result = TypeVar("Result")
+
 _LINK: Final = re.compile(r"/files/(?P<signature>[^/]+)/(?P<key>.+)")
 _DATA: Final = re.compile(r"data:[^,]*;base64,", re.IGNORECASE)
 _PADDING: Final = str.maketrans({"-": "+", "_": "/", "=": "", "\n": "", "\r": "", " ": ""})
@@ -38,13 +41,17 @@ class Sources:
         self._services = services
         self._places = CapacityLimiter(AT_ONCE)
 
+    async def run(self, act: Callable[[], Result]) -> Result:
+        """What takes a moment, or waits for somebody else, on one of the threads that are there for it."""
+        return await run_sync(act, limiter=self._places)
+
     async def take_in(self, asked: Pictured) -> Mapping[str, StoredInput]:
         """By field. Raises InvalidRequest naming the field of the first picture that cannot be had or read."""
         stored: dict[str, StoredInput] = {}
         for field in asked.PICTURES:
             pictures: list[str | bytes] | None = getattr(asked, field)
             if pictures:
-                stored[field] = await run_sync(self.store, field, pictures[0], limiter=self._places)
+                stored[field] = await self.run(partial(self.store, field, pictures[0]))
         return stored
 
     def store(self, field: str, picture: str | bytes) -> StoredInput:
