@@ -11,7 +11,11 @@ from shop import MONEY, TEXT2IMG, Shop
 from easel.accounts.queries import set_plan
 from easel.billing import ledger
 from easel.domain.money import Micros
-from easel.gateway.dialects.modelslab.schemas import Pictured
+from easel.gateway.dialects.modelslab import pictures, utilities
+from easel.gateway.dialects.modelslab.deeds import DEEDS, KEEPS
+from easel.gateway.dialects.modelslab.listing import Search
+from easel.gateway.dialects.modelslab.paths import DOORS
+from easel.gateway.dialects.modelslab.schemas import Fetch, Inpaint, ModelNamed, Pictured
 from easel.gateway.dialects.modelslab.unserved import Unserved
 
 NAN, INFINITY = float("nan"), float("inf")
@@ -140,6 +144,9 @@ def test_a_queue_that_is_full(shop: Shop) -> None:
     assert shop.money == held
 
 
+PLAIN = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+"""A picture of one pixel."""
+
 VALUE = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.lists(st.integers())
 NAMES = [name for schema in (Pictured, Unserved) for name in schema.model_fields if name != "webhook"]
 
@@ -157,4 +164,34 @@ def test_no_fields_break_the_server(shop: Shop, fields: dict[str, object]) -> No
         shop.cancel(answer.json()["id"])
     else:
         assert answer.json()["message"]
+    assert shop.money == (MONEY, 0)
+
+
+PICTURED = (Inpaint, Unserved, Search, Fetch, ModelNamed, utilities.Deleted, utilities.Generated, utilities.Screened)
+KEPT = (pictures.Cropped, pictures.Uploaded, pictures.Enlarged)
+ALL_NAMES = sorted({name for schema in (*PICTURED, *KEPT) for name in schema.model_fields} - {"webhook"})
+PATHS = [
+    *(door.path for door in DOORS),
+    *(path for keep in KEEPS for path in keep.paths),
+    *(path.replace("{id}", "x") for deed in DEEDS for path in deed.paths),
+    "/api/v6/images/fetch",
+]
+ANYTHING = (
+    VALUE | st.just(PLAIN) | st.sampled_from(["http://127.0.0.1:9/", "http://[", "data:image/png;base64,", "1e3"])
+)
+
+
+@settings(
+    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(path=st.sampled_from(PATHS), fields=st.dictionaries(st.sampled_from(ALL_NAMES), ANYTHING, max_size=6))
+def test_no_fields_break_any_route(shop: Shop, path: str, fields: dict[str, object]) -> None:
+    body = json.dumps({"prompt": "a", "init_image": PLAIN, "mask_image": PLAIN, **fields, "key": shop.key})
+    answer = shop.client.post(path, content=body)
+    assert answer.status_code in (200, 400, 403, 404, 409, 429)
+    said = answer.json()
+    if answer.status_code != 200:
+        assert (said["status"], bool(said["message"])) == ("error", True)
+    elif isinstance(said, dict) and said.get("status") == "processing" and "meta" in said:
+        shop.cancel(said["id"])
     assert shop.money == (MONEY, 0)

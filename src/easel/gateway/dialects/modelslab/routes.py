@@ -31,7 +31,7 @@ from easel.gateway.idempotency import terms_of
 from easel.gateway.incoming import read_incoming
 from easel.gateway.services import Services
 from easel.gateway.waiting import wait_until_finished
-from easel.generations.history import id_of
+from easel.generations.assets import id_of
 from easel.generations.queries import GenerationView, get_view
 from easel.generations.submit import check_queue
 from easel.kit.ids import new_uuid

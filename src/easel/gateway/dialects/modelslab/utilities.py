@@ -25,7 +25,7 @@ from easel.gateway.dialects.modelslab.shapes import (
     SystemDetails,
     SystemLoad,
 )
-from easel.generations import history
+from easel.generations import assets
 from easel.generations.cancel import cancel_all
 from easel.generations.delete import delete_pictures
 from easel.generations.queries import estimate_seconds
@@ -58,7 +58,7 @@ class Screened(Asked):
 def delete_image(session: Session, account: Account, call: Call) -> Said:
     asked = Deleted.read(call.fields)
     _check_type(asked.type)
-    delete_pictures(session, call.services.clock, call.services.blobs, account.id, history.id_of(asked.request_id))
+    delete_pictures(session, call.services.clock, call.services.blobs, account.id, assets.id_of(asked.request_id))
     return answers.said("image deleted")
 
 
@@ -66,8 +66,8 @@ def assets_generated(session: Session, account: Account, call: Call) -> Assets:
     asked = Generated.read(call.fields)
     _check_type(asked.type)
     per_page, page = min(max(asked.per_page, 1), MOST_ASSETS), max(asked.page, 1)
-    views = history.drawn(session, call.services.clock, account.id, limit=per_page, offset=(page - 1) * per_page)
-    total = history.count_drawn(session, account.id)
+    views = assets.drawn(session, call.services.clock, account.id, limit=per_page, offset=(page - 1) * per_page)
+    total = assets.count_drawn(session, account.id)
     links = Links(call.base_url, "", call.services.links)
     return {
         "status": "success",
