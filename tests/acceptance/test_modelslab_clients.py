@@ -118,13 +118,18 @@ class TestStableDiffusionAPI:
         file = tmp_path / "star.png"
         StableDiffusionAPI.Text2Img("a red star", 100, 100, str(file))
         join_all()
-        assert Image.open(file).size == (512, 512)
+        assert size_of(file) == (512, 512)
 
     def test_a_model_of_the_catalogue(self, tmp_path: Path) -> None:
         file = tmp_path / "heart.png"
         StableDiffusionAPI.Community.Text2Img(MODEL, "a green heart", str(file))
         join_all()
-        assert Image.open(file).size == (512, 512)
+        assert size_of(file) == (512, 512)
+
+
+def size_of(file: Path) -> tuple[int, int]:
+    with Image.open(file) as picture:
+        return picture.size
 
 
 def join_all() -> None:

@@ -111,7 +111,7 @@ def list_unfinished(session: Session, clock: Clock, account_id: int) -> list[Gen
     open_ones = SEEN + (
         "WHERE generations.account_id = %(account_id)s AND jobs.state IN ('queued', 'running') ORDER BY generations.id"
     )
-    return [_view(found) for found in direct(session, open_ones, {"now": clock.held, "account_id": account_id})]
+    return [seen(found) for found in direct(session, open_ones, {"now": clock.held, "account_id": account_id})]
 
 
 def own_generation(session: Session, account_id: int, generation_id: int) -> Generation:
