@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Identity, Index, text
+from sqlalchemy import ForeignKey, Identity, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -65,3 +65,24 @@ class IdempotencyKey(Base):
     """What was asked with it."""
     generation_id: Mapped[int] = mapped_column(ForeignKey("generations.id"))
     created_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Exhibit(Base):
+    """A picture that its owner shows to everybody on the model's page, with the prompt that it was drawn from."""
+
+    __tablename__ = "exhibits"
+    __table_args__ = (UniqueConstraint("generation_id", "index"), Index(None, "model_id", "id"))
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    generation_id: Mapped[int] = mapped_column(ForeignKey("generations.id"))
+    index: Mapped[int]
+    model_id: Mapped[str]
+    """The generation's, for the index."""
+    key: Mapped[str]
+    """A copy of its own: what is shown stays when results expire."""
+    thumbnail_key: Mapped[str]
+    thumbhash: Mapped[str]
+    """What stands in its place while it loads, as base64 (evanw.github.io/thumbhash)."""
+    width: Mapped[int]
+    height: Mapped[int]
+    published_at: Mapped[datetime]

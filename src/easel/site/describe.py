@@ -8,7 +8,9 @@ from easel.billing.pricing import quote
 from easel.catalogue.limits import defaults_of, limits_of
 from easel.catalogue.tables import Model
 from easel.domain.money import Micros, format_dollars
-from easel.site.addresses import model_address
+from easel.site import words
+from easel.site.addresses import model_address, provider_address
+from easel.site.pictures import Picture
 
 PROVIDERS: Final = {"easel": "Easel", "modelslab": "ModelsLab"}
 KINDS: Final = {
@@ -18,6 +20,11 @@ KINDS: Final = {
     "vae": "VAE",
     "controlnet": "ControlNet",
     "upscaler": "Upscaler",
+}
+FAMILIES: Final = {
+    "sd1": "Stable Diffusion 1",
+    "sd2": "Stable Diffusion 2",
+    "sdxl": "Stable Diffusion XL",
 }
 FIELDS: Final = {"lora": "lora_model", "embedding": "embeddings_model", "vae": "vae"}
 OPEN_SOURCE: Final = frozenset({"Apache-2.0", "MIT", "BSD-3-Clause"})
@@ -42,9 +49,18 @@ class ModelCard:
     can_draw: bool
     asked_as: str
     """The field that names it beside a checkpoint."""
+    provider_address: str = ""
+    family: str = ""
+    tags: tuple[str, ...] = ()
+    is_popular: bool = False
+    """Among those that are drawn with most here."""
+    picture: Picture | None = None
+    """What it draws, for a card; None where it has shown nothing yet."""
 
 
-def card_of(model: Model, draws: Model | None) -> ModelCard:
+def card_of(
+    model: Model, draws: Model | None, *, is_popular: bool = False, picture: Picture | None = None
+) -> ModelCard:
     """`draws` is the checkpoint that pictures of the model come from: itself, or what a LoRA is drawn on here."""
     return ModelCard(
         model_id=model.model_id,
@@ -61,6 +77,11 @@ def card_of(model: Model, draws: Model | None) -> ModelCard:
         is_checkpoint=model.kind == "checkpoint",
         can_draw=bool(model.weights and draws and draws.weights),
         asked_as=FIELDS.get(model.kind, "model_id"),
+        provider_address=provider_address(model.provider),
+        family=FAMILIES.get(model.family or "", model.family or ""),
+        tags=tuple(model.tags),
+        is_popular=is_popular,
+        picture=picture,
     )
 
 
@@ -77,8 +98,8 @@ def _badges(model: Model) -> tuple[str, ...]:
     return tuple(badges)
 
 
-def facts_of(model: Model, draws: Model | None) -> list[tuple[str, str]]:
-    """The table beside the text; `draws` as in `card_of`."""
+def facts_of(model: Model, draws: Model | None, seconds: float | None = None) -> list[tuple[str, str]]:
+    """The specification; `draws` as in `card_of`, `seconds` what its pictures took here lately."""
     facts = [
         ("Model ID", model.model_id),
         ("Provider", PROVIDERS.get(model.provider, model.provider)),
@@ -86,17 +107,21 @@ def facts_of(model: Model, draws: Model | None) -> list[tuple[str, str]]:
         ("Price", f"{format_dollars(model.price)} a picture"),
         ("Licence", model.licence),
     ]
+    family = FAMILIES.get(model.family or "", model.family or "")
     if model.kind in FIELDS:
-        facts += [("For checkpoints of", model.family)] if model.family else []
+        facts += [("For checkpoints of", family)] if family else []
         facts += [("Drawn on", draws.name)] if draws else []
     if model.kind == "checkpoint":
         limits, defaults = limits_of(model), defaults_of(model)
+        facts += [("Family", family)] if family else []
         facts += [
             ("Own size", f"{defaults.width} \N{MULTIPLICATION SIGN} {defaults.height} pixels"),
             ("Other sizes", f"{limits.min_size} to {limits.max_size} a side, in steps of {limits.multiple_of}"),
             ("Steps", f"{limits.min_steps} to {limits.max_steps}, usually {defaults.steps}"),
         ]
-    return facts + _facts_of_weights(model)
+    facts += _facts_of_weights(model)
+    facts.append(("Speed here", f"{words.seconds(seconds)} a request, lately" if seconds else "Not measured yet"))
+    return [*facts, ("Tags", ", ".join(model.tags))] if model.tags else facts
 
 
 def _facts_of_weights(model: Model) -> list[tuple[str, str]]:
@@ -109,7 +134,7 @@ def _facts_of_weights(model: Model) -> list[tuple[str, str]]:
     if model.size_bytes:
         facts.append(("Weights", f"{model.size_bytes / 1e6:,.1f} MB"))
     if model.sha256:
-        facts.append(("SHA-256", model.sha256[:10]))
+        facts.append(("SHA-256", model.sha256))
     return facts
 
 

@@ -16,14 +16,16 @@ from easel.generations.cancel import cancel
 from easel.generations.queries import GenerationView, get_view
 from easel.generations.submit import submit
 from easel.site.addresses import model_address
-from easel.site.describe import card_of, facts_of, price_line
+from easel.site.describe import price_line
 from easel.site.errors import STATUS
 from easel.site.examples import prompts_for
 from easel.site.form import PlaygroundForm, problem_of
+from easel.site.models import Models, find_shown, model_page, view_of
 from easel.site.output import Output, output_of
 from easel.site.site import Site, Visitor
 from easel.site.sizes import presets, size_named
-from easel.site.snippets import snippets
+from easel.site.snippets import request_body, snippets
+from easel.site.twins import html, wants_markdown
 
 
 class Playground:
@@ -32,8 +34,10 @@ class Playground:
 
     def show(self, request: Request, provider: str, model_id: str) -> Response:
         """The model's page, with the generation that the address names, if any."""
+        if wants_markdown(request):
+            return Models(self._site).markdown(request, provider, model_id)
         with self._site.services.database.transaction() as session:
-            model = _find(session, provider, model_id)
+            model = find_shown(session, provider, model_id)
             draws = drawn_on(session, model)
             visitor = self._site.visitor(session, request)
             view = self._asked_view(session, request, model, visitor)
@@ -49,7 +53,7 @@ class Playground:
         services = self._site.services
         try:
             with services.database.transaction() as session:
-                model = _find(session, provider, model_id)
+                model = find_shown(session, provider, model_id)
                 sender = self._site.sender(session, request, form.csrf)
                 draft = form.draft(model.model_id)
                 base_url = self._site.base_url(request)
@@ -85,7 +89,7 @@ class Playground:
         self, request: Request, provider: str, model_id: str, form: PlaygroundForm, refusal: DomainError
     ) -> Response:
         with self._site.services.database.transaction() as session:
-            model = _find(session, provider, model_id)
+            model = find_shown(session, provider, model_id)
             draws = drawn_on(session, model)
             visitor = self._site.visitor(session, request)
         problem = problem_of(refusal) if isinstance(refusal, InvalidRequest) else None
@@ -126,9 +130,11 @@ class Playground:
         errors: dict[str, str] | None = None,
         notice: str = "",
     ) -> Response:
-        card = card_of(model, draws)
-        page: dict[str, Any] = {"visitor": visitor, "card": card, "facts": facts_of(model, draws)}
-        if draws is not None and card.can_draw:
+        base_url = self._site.base_url(request)
+        with self._site.services.database.transaction() as session:
+            about = view_of(self._site, session, base_url, model)
+        page: dict[str, Any] = {"visitor": visitor}
+        if draws is not None and about.card.can_draw:
             limits, defaults = limits_of(draws), defaults_of(draws)
             form = form.filled(defaults)
             size, samples = size_named(form.size, limits, defaults), _count(form.samples, limits)
@@ -143,24 +149,13 @@ class Playground:
                 "examples": prompts_for(draws.model_id),
                 "price_line": price_line(visitor.plan if visitor else None, model.price, samples),
                 "price": None if visitor and visitor.plan.is_free_of_charge else model.price,
-                "snippets": snippets(self._site.base_url(request), model.model_id, form),
+                "snippets": snippets(base_url, request_body(model.model_id, form)),
                 "output": output_of(view, self._site.services.links)
                 if view
                 else Output("idle", size.width, size.height),
                 "csrf": visitor.csrf if visitor else "",
             }
-        return self._site.page(request, "model.html", status=status, **page)
-
-
-def _find(session: Session, provider: str, model_id: str) -> Model:
-    """Raises NotFound for a model that the catalogue does not have, or has under another provider."""
-    try:
-        model = find_model(session, model_id)
-    except InvalidRequest:
-        model = None
-    if model is None or model.provider != provider:
-        raise NotFound(f"The catalogue has no model {provider}/{model_id}. See which ones it has.")
-    return model
+        return html(self._site, request, model_page(about), status=status, **page)
 
 
 def _count(samples: str, limits: Limits) -> int:

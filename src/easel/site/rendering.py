@@ -8,7 +8,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from easel.domain.money import format_dollars
 from easel.site.covers import cover
-from easel.site.words import browser, moment, number, seconds, with_code
+from easel.site.pictures import blur
+from easel.site.words import browser, code, line, moment, number, seconds, with_code
 
 HEADERS: Final = {
     "Content-Security-Policy": "; ".join(
@@ -32,28 +33,41 @@ HEADERS: Final = {
 
 class Renderer:
     def __init__(self) -> None:
-        self._templates = Environment(
-            loader=PackageLoader("easel.site"),
-            autoescape=True,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            undefined=StrictUndefined,
-        )
-        # Jinja2 leaves its dictionary of filters untyped but for its own entries.
-        filters: dict[str, Callable[..., object]] = self._templates.filters  # pyright: ignore[reportAssignmentType]
-        filters |= {
-            "dollars": format_dollars,
-            "seconds": seconds,
-            "number": number,
-            "cover": cover,
-            "with_code": with_code,
-            "browser": browser,
-            "moment": moment,
-        }
+        self._pages = _environment(autoescape=True)
+        self._texts = _environment(autoescape=False)
 
     def fragment(self, name: str, **context: Any) -> str:
         """A part of a page, such as the output panel's inside."""
-        return self._templates.get_template(name).render(**context)
+        return self._pages.get_template(name).render(**context)
 
     def page(self, name: str, *, status: int = 200, **context: Any) -> HTMLResponse:
         return HTMLResponse(self.fragment(name, **context), status, HEADERS)
+
+    def text(self, name: str, **context: Any) -> str:
+        """Markdown or plain text."""
+        return self._texts.get_template(name).render(**context).strip() + "\n"
+
+
+def _environment(*, autoescape: bool) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("easel.site"),
+        autoescape=autoescape,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    # Jinja2 leaves its dictionary of filters untyped but for its own entries.
+    filters: dict[str, Callable[..., object]] = environment.filters  # pyright: ignore[reportAssignmentType]
+    filters |= {
+        "dollars": format_dollars,
+        "seconds": seconds,
+        "number": number,
+        "cover": cover,
+        "blur": blur,
+        "with_code": with_code,
+        "browser": browser,
+        "moment": moment,
+        "line": line,
+        "code": code,
+    }
+    return environment

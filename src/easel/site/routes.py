@@ -1,18 +1,24 @@
 """Every address of the site."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
+from easel.site.addresses import twin_of
+from easel.site.agents import Agents
 from easel.site.browse import Browse
 from easel.site.context import Services
+from easel.site.docs import Docs
 from easel.site.entrance import Entrance
 from easel.site.errors import page_route
+from easel.site.exhibiting import Exhibiting
 from easel.site.join import Join
 from easel.site.keyring import Keyring
 from easel.site.live import Live
 from easel.site.login import Login
+from easel.site.models import Models
 from easel.site.playground import Playground
 from easel.site.profile import Profile
 from easel.site.provider import ThroughProvider
@@ -23,22 +29,43 @@ from easel.site.site import Site
 STATIC: Final = Path(__file__).parent / "static"
 """Served under /static."""
 
+Show: TypeAlias = Callable[..., Response]
+
 
 def site_router(services: Services) -> APIRouter:
     site = Site(services, SessionSigner(services.secret))
     browse, entrance, playground, live = Browse(site), Entrance(site), Playground(site), Live(site)
     login, provider, join, recover = Login(site), ThroughProvider(site), Join(site), Recover(site)
     profile, keyring = Profile(site), Keyring(site)
+    models, docs, agents, exhibiting = Models(site), Docs(site), Agents(site), Exhibiting(site)
     router = APIRouter(route_class=page_route(site), include_in_schema=False)
 
-    router.get("/")(browse.home)
-    router.get("/models")(browse.models)
-    router.get("/models/{provider}/{model_id}")(playground.show)
+    def public(path: str, show: Show, twin: Show | None = None) -> None:
+        """A page and its Markdown, which comes first: an id may hold a dot, too."""
+        router.get(twin_of(path))(twin or show)
+        router.get(path)(show)
+
+    public("/", browse.home)
+    public("/models", browse.models)
+    public("/models/{provider}", browse.provider)
+    public("/models/{provider}/{model_id}", playground.show, models.markdown)
+    public("/models/{provider}/{model_id}/api", models.api)
+    router.get("/models/{provider}/{model_id}/llms.txt")(models.llms)
+    public("/pricing", browse.pricing)
+    public("/docs", docs.index)
+    public("/docs/{name:path}", docs.article)
+    router.get("/llms.txt")(agents.index)
+    router.get("/llms-full.txt")(agents.full)
+    router.get("/sitemap.xml")(agents.sitemap)
+    router.get("/robots.txt")(agents.robots)
+
     router.get("/models/{provider}/{model_id}/generations")(playground.back)
     router.post("/models/{provider}/{model_id}/generations")(playground.generate)
 
     router.get("/generations/{generation_id}/events")(live.events)
     router.post("/generations/{generation_id}/cancel")(playground.cancel)
+    router.post("/generations/{generation_id}/pictures/{index}/publish")(exhibiting.publish)
+    router.post("/generations/{generation_id}/pictures/{index}/unpublish")(exhibiting.unpublish)
 
     router.get("/login")(login.show)
     router.post("/login")(login.sign_in)

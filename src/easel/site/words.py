@@ -61,3 +61,15 @@ def moment(time: datetime) -> str:
 def with_code(sentence: str) -> Markup:
     """What stands between backticks, as code; everything else stays text."""
     return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(sentence))))
+
+
+def line(text: object) -> str:
+    """Somebody's text in a line of Markdown: nothing in it is markup, ends a table's cell or begins a paragraph."""
+    return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", " ".join(str(text).split()))
+
+
+def code(text: object) -> str:
+    """Somebody's text between as many backticks as it takes."""
+    said = " ".join(str(text).split())
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", said)), default=0))
+    return f"{fence}{said}{fence}" if len(fence) == 1 else f"{fence} {said} {fence}"

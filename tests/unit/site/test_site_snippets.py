@@ -2,23 +2,21 @@
 
 import ast
 import json
+import shutil
 import subprocess
 
 import pytest
 
 from easel.site.form import PlaygroundForm
-from easel.site.snippets import Snippet, snippets
+from easel.site.snippets import Snippet, request_body, snippets
 
 PROMPTS = ["three red stars", "it's a 'quoted' \"star\"", "a\nb\\n", "$(rm -rf /) `x` ${y} !z", "é 星 </script>", ""]
 
 
-def whole(snippet: Snippet) -> str:
-    return snippet.before + snippet.body + snippet.after
-
-
-def asked(prompt: str) -> list[Snippet]:
+def asked(prompt: str) -> dict[str, Snippet]:
     form = PlaygroundForm(prompt=prompt, size="128x96", steps="25", guidance="4", samples="1")
-    return snippets("http://easel.test", "easel-starter", form)
+    found = snippets("http://easel.test", request_body("easel-starter", form))
+    return {snippet.language: snippet for snippet in found}
 
 
 def body(prompt: str) -> dict[str, object]:
@@ -36,25 +34,47 @@ def body(prompt: str) -> dict[str, object]:
 
 @pytest.mark.parametrize("prompt", PROMPTS)
 def test_a_shell_reads_the_form_in_the_curl_line(prompt: str) -> None:
-    curl, _ = asked(prompt)
-    script = "curl() { printf '%s\\0' \"$@\"; }\n" + whole(curl)
+    script = "curl() { printf '%s\\0' \"$@\"; }\n" + asked(prompt)["shell"].code
     said = subprocess.run(["sh", "-c", script], capture_output=True, check=True).stdout.decode().split("\0")
     assert said[:-2] == ["http://easel.test/api/v6/images/text2img", "-H", "Content-Type: application/json", "-d"]
     assert json.loads(said[-2]) == body(prompt)
 
 
+@pytest.mark.parametrize("language", ["python", "modelslab", "openai"])
 @pytest.mark.parametrize("prompt", PROMPTS)
-def test_python_reads_the_form_in_the_script(prompt: str) -> None:
-    _, python = asked(prompt)
-    [call] = [node for node in ast.walk(ast.parse(whole(python))) if isinstance(node, ast.Dict)]
-    assert ast.literal_eval(call) == body(prompt)
+def test_python_reads_the_form_in_the_scripts(prompt: str, language: str) -> None:
+    script = ast.parse(asked(prompt)[language].code)
+    [request] = [node for node in ast.walk(script) if isinstance(node, ast.Dict)]
+    assert ast.literal_eval(request) == body(prompt)
+
+
+@pytest.mark.parametrize("language", ["javascript", "openai-js", "php"])
+@pytest.mark.parametrize("prompt", PROMPTS)
+def test_the_other_languages_hold_the_body_as_it_is(prompt: str, language: str) -> None:
+    """JSON is JavaScript, and PHP reads it from between two words that no line of it is."""
+    snippet = asked(prompt)[language]
+    assert json.loads(snippet.body) == body(prompt)
+    assert "JSON" not in {line.strip() for line in snippet.body.splitlines()}
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node.js here")
+@pytest.mark.parametrize("prompt", PROMPTS)
+def test_javascript_sends_the_form(prompt: str) -> None:
+    sent = "globalThis.fetch = async (_, { body }) => (console.log(body), { json: async () => 0 });\n"
+    script = sent + asked(prompt)["javascript"].code
+    said = subprocess.run(["node", "--input-type=module"], input=script.encode(), capture_output=True, check=True)
+    assert json.loads(said.stdout.decode().splitlines()[0]) == body(prompt)
 
 
 def test_a_seed_is_in_the_request_when_it_is_typed() -> None:
-    [curl, _] = snippets("", "m", PlaygroundForm(prompt="a", seed="7"))
-    assert '"seed": 7' in curl.body
+    assert request_body("m", PlaygroundForm(prompt="a", seed="7"))["seed"] == 7
 
 
 def test_a_form_that_cannot_be_read_yet_says_what_it_can() -> None:
-    [curl, _] = snippets("", "m", PlaygroundForm(prompt="a", steps="many"))
-    assert json.loads(curl.body) == {"key": "YOUR_KEY", "model_id": "m", "prompt": "a"}
+    said = request_body("m", PlaygroundForm(prompt="a", steps="many"))
+    assert said == {"key": "YOUR_KEY", "model_id": "m", "prompt": "a"}
+
+
+def test_only_what_a_client_can_send_is_written_for_it() -> None:
+    languages = {one.language for one in snippets("", {"key": "k"}, "/api/v6/images/img2img")}
+    assert languages == {"python", "javascript", "shell", "php", "modelslab"}

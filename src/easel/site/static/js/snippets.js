@@ -9,10 +9,13 @@ export function writeSnippets(form) {
   }
 }
 
+// A key that was made on this page, if any (key.js).
+const key = () => document.documentElement.dataset.key ?? "YOUR_KEY";
+
 function requestBody(form) {
   const said = Object.fromEntries(new FormData(form));
   const [width, height] = said.size.split("x").map(Number);
-  const body = { key: "YOUR_KEY", model_id: form.dataset.modelId, prompt: said.prompt, width, height };
+  const body = { key: key(), model_id: form.dataset.modelId, prompt: said.prompt, width, height };
   for (const [field, name] of Object.entries(NAMES)) {
     if (said[field].trim() !== "" && Number.isFinite(Number(said[field]))) body[name] = Number(said[field]);
   }

@@ -1,0 +1,26 @@
+"""Cards of many models, with what the database knows of them all asked at once."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.orm import Session
+
+from easel.artifacts.links import LinkSigner
+from easel.catalogue.adapters import drawn_on
+from easel.catalogue.tables import Model
+from easel.generations.popular import popular_models
+from easel.site.describe import ModelCard, card_of
+from easel.site.pictures import cover_of_each
+
+
+def cards_of(session: Session, links: LinkSigner, models: Sequence[Model]) -> list[ModelCard]:
+    popular = popular_models(session)
+    covers = cover_of_each(session, links, [model.model_id for model in models])
+    return [
+        card_of(
+            model,
+            drawn_on(session, model),
+            is_popular=model.model_id in popular,
+            picture=covers.get(model.model_id),
+        )
+        for model in models
+    ]
