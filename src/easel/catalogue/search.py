@@ -79,7 +79,7 @@ def related(session: Session, model: Model, limit: int = 6) -> list[Model]:
     return list(session.scalars(like.order_by(likeness.desc(), Model.weights.is_(None), Model.name).limit(limit)))
 
 
-def _matching(wanted: Wanted) -> Select[tuple[Model]]:
+def _matching(wanted: Wanted) -> Select[Model]:
     found = select(Model)
     for column, value in ((Model.kind, wanted.kind), (Model.family, wanted.family), (Model.provider, wanted.provider)):
         found = found.where(column == _plain(value)) if value else found

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Row, func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -123,8 +124,8 @@ def _picture(session: Session, generation_id: int, index: int) -> Artifact:
     return found
 
 
-def _shown(row: Row[tuple[Exhibit, dict[str, object]]]) -> Shown:
-    exhibit, request = row.tuple()
+def _shown(row: Row[Exhibit, dict[str, Any]]) -> Shown:
+    exhibit, request = row
     return Shown(
         generation_id=exhibit.generation_id,
         index=exhibit.index,

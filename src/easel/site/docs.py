@@ -32,6 +32,9 @@ GROUPS: Final = {
 }
 """The pages in the order of reading, by the names of their files."""
 
+TITLES: Final = {"reference/modelslab": "ModelsLab, field by field"}
+"""Where a file's own heading would stand twice in the list."""
+
 LINK: Final = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
 
 
@@ -129,7 +132,7 @@ def _framed(tokens: list[Token]) -> list[Token]:
     framed: list[Token] = []
     for token in tokens:
         if token.type == "table_open":
-            framed.append(_html('<div class="scroll" tabindex="0" role="region" aria-label="Table">'))
+            framed.append(_html('<div class="scroll" tabindex="0" role="group" aria-label="Table">'))
         framed.append(token)
         if token.type == "table_close":
             framed.append(_html("</div>"))
@@ -143,7 +146,7 @@ def _html(text: str) -> Token:
 
 
 def _article(name: str, text: str, known: frozenset[str]) -> Article:
-    title = text.partition("\n")[0].removeprefix("# ").strip()
+    title = TITLES.get(name) or text.partition("\n")[0].removeprefix("# ").strip()
     description = next(part for part in text.split("\n\n")[1:] if not part.startswith(("#", "|", "`")))
     linked = LINK.sub(lambda found: _link(name, found[1], found[2], known), text)
     return Article(name, title, _first_sentence(description), linked)

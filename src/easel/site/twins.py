@@ -11,7 +11,7 @@ from fastapi import Request, Response
 from fastapi.responses import PlainTextResponse
 
 from easel.site.addresses import twin_of
-from easel.site.site import Site, Visitor
+from easel.site.site import Site
 
 MARKDOWN: Final = "text/markdown"
 VARY: Final = "Accept, Cookie"
@@ -43,12 +43,11 @@ def wants_markdown(request: Request) -> bool:
     return weights.get(MARKDOWN, 0.0) > 0 and weights[MARKDOWN] >= weights.get("text/html", 0.0)
 
 
-def answer(site: Site, request: Request, page: Page, visitor: Visitor | None = None) -> Response:
-    """The page in the form that was asked for; `visitor` where the caller has looked already who is there."""
+def answer(site: Site, request: Request, page: Page) -> Response:
+    """The page in the form that was asked for."""
     if wants_markdown(request):
         return markdown(site, request, page)
-    known = {} if visitor is None else {"visitor": visitor}
-    return html(site, request, page, **known)
+    return html(site, request, page)
 
 
 def html(site: Site, request: Request, page: Page, *, status: int = 200, **more: Any) -> Response:

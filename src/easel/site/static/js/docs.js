@@ -15,6 +15,6 @@ for (const box of document.querySelectorAll("[data-code]")) {
 
 for (const block of document.querySelectorAll("[data-code] pre")) {
   block.tabIndex = 0;
-  block.setAttribute("role", "region");
+  block.setAttribute("role", "group");
   block.setAttribute("aria-label", "Code");
 }
