@@ -1,0 +1,51 @@
+#!/bin/sh
+# Draw the pictures that come with Easel for the models that come with it. Again after each training of the starter:
+# a page promises that the same prompt and seed give the same picture.
+#
+#   runs/showcase.sh [FOLDER]      keeps what is in the folder already; remove it to draw anew
+set -eu
+folder=${1:-showcase}
+adapter=src/easel/weights/easel-pixelated/adapter_model.safetensors
+mkdir -p "$folder"
+
+draw() { # NAME SEED PROMPT [OPTION...]
+  name=$1 seed=$2 prompt=$3
+  shift 3
+  [ -e "$folder/$name.png" ] || easel generate "$prompt" --seed "$seed" -o "$folder/$name.png" "$@"
+}
+
+draw sunset 11 "mountains at sunset"
+draw sailboat 13 "a sailboat with white sails on the sea"
+draw house 12 "a house under a blue sky"
+draw night 11 "a night sky with moon and stars"
+draw stars 14 "three red stars on a blue background"
+draw pixelated-house 3 "a house under a blue sky" --lora "$adapter:1"
+draw pixelated-sailboat 4 "a sailboat with white sails on the sea" --lora "$adapter:1"
+
+python - "$folder" <<'PYTHON'
+import json
+import sys
+from pathlib import Path
+
+from PIL import Image
+
+from easel.artifacts.thumbnails import as_webp, thumbhash_of
+
+shown = {"easel-starter": [], "easel-pixelated": []}
+static = Path("src/easel/site/static/showcase")
+static.mkdir(exist_ok=True)
+for file in sorted(Path(sys.argv[1]).glob("*.png"), key=lambda file: file.stat().st_mtime):
+    picture = Image.open(file)
+    lines = picture.info["parameters"].splitlines()
+    seed = lines[-1].partition("Seed: ")[2].partition(",")[0]
+    picture = picture.convert("RGB")
+    (static / f"{file.stem}.webp").write_bytes(as_webp(picture, 90))
+    about = {"file": f"{file.stem}.webp", "prompt": lines[0].partition("<lora:")[0].strip(), "seed": int(seed)}
+    about |= {"thumbhash": thumbhash_of(picture), "width": picture.width, "height": picture.height}
+    shown["easel-pixelated" if file.stem.startswith("pixelated") else "easel-starter"].append(about)
+text = "# The pictures that come with Easel, made by runs/showcase.sh. A model's first one is its cover.\n"
+for model_id, pictures in shown.items():
+    for about in pictures:
+        text += f"\n[[{model_id}]]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in about.items())
+Path("src/easel/site/showcase.toml").write_text(text)
+PYTHON
