@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Integer, Select, cast, func, or_, select
+from sqlalchemy import ColumnElement, Integer, Select, any_, cast, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from easel.catalogue.tables import Model
@@ -74,7 +74,7 @@ def related(session: Session, model: Model, limit: int = 6) -> list[Model]:
     if model.family:
         likeness = likeness + 2 * cast(func.coalesce(Model.family, "") == model.family, Integer)
     for tag in model.tags[:20]:
-        likeness = likeness + cast(Model.tags.contains([tag]), Integer)
+        likeness = likeness + cast(_is_tagged(tag), Integer)
     like = select(Model).where(Model.model_id != model.model_id, likeness > 0)
     return list(session.scalars(like.order_by(likeness.desc(), Model.weights.is_(None), Model.name).limit(limit)))
 
@@ -84,10 +84,14 @@ def _matching(wanted: Wanted) -> Select[Model]:
     for column, value in ((Model.kind, wanted.kind), (Model.family, wanted.family), (Model.provider, wanted.provider)):
         found = found.where(column == _plain(value)) if value else found
     if wanted.tag:
-        found = found.where(Model.tags.contains([_plain(wanted.tag)]))
+        found = found.where(_is_tagged(_plain(wanted.tag)))
     for word in _plain(wanted.words).split()[:MOST_WORDS]:
         found = found.where(_says(word[:LONGEST_WORD]))
     return found
+
+
+def _is_tagged(tag: str) -> ColumnElement[bool]:
+    return literal(tag) == any_(Model.tags)
 
 
 def _says(word: str) -> ColumnElement[bool]:

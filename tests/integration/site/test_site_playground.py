@@ -63,7 +63,7 @@ def test_a_finished_picture_is_shown_with_all_about_it(house: House, ada: Accoun
     for seed in (41, 42):
         assert f'download="easel-starter-{seed}.png"' in text
         assert f"seed={seed}" in text
-    for address in re.findall(r'<img src="([^"]*)"', text):
+    for address in re.findall(r'<img src="(/files/[^"]*)"', text):
         assert house.browser.get(address).content == PNG
 
 
