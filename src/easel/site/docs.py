@@ -148,8 +148,15 @@ def _html(text: str) -> Token:
 def _article(name: str, text: str, known: frozenset[str]) -> Article:
     title = TITLES.get(name) or text.partition("\n")[0].removeprefix("# ").strip()
     description = next(part for part in text.split("\n\n")[1:] if not part.startswith(("#", "|", "`")))
-    linked = LINK.sub(lambda found: _link(name, found[1], found[2], known), text)
+    linked = LINK.sub(lambda found: _link(name, found[1], found[2], known), _without_frames(text))
     return Article(name, title, _first_sentence(description), linked)
+
+
+def _without_frames(text: str) -> str:
+    """A terminal's frames around options: half of a page's bytes, and no phone is as wide."""
+    text = re.sub(r"^╭─ (.*?) ─*╮$", r"\1", text, flags=re.M)
+    text = re.sub(r"^│ (.*?) *│$", r"  \1", text, flags=re.M)
+    return re.sub(r"^╰─*╯\n", "", text, flags=re.M)
 
 
 def _link(name: str, words: str, target: str, known: frozenset[str]) -> str:
