@@ -15,7 +15,8 @@ from pydantic.fields import FieldInfo
 from rich.console import Console
 
 from easel.cli.main import app
-from easel.gateway.dialects.modelslab.paths import DOORS
+from easel.gateway.dialects.modelslab.deeds import CHANGE, KEEPS, LOOK, NOT_HERE, OPERATE
+from easel.gateway.dialects.modelslab.paths import ALIASES, DOORS
 from easel.gateway.dialects.modelslab.schedulers import SCHEDULERS, choose
 from easel.gateway.dialects.modelslab.schemas import Img2Img, Inpaint, Pictured
 from easel.gateway.dialects.modelslab.unserved import NAMES_A_MODEL, SAID, WITHOUT_A_WORD
@@ -51,6 +52,9 @@ def modelslab_page() -> str:
     said = "".join(f"| `{field}` | {what} |\n" for field, what in SAID.items())
     silent = "".join(f"| `{field}` | {why} |\n" for field, why in WITHOUT_A_WORD.items())
     schedulers = "".join(f"| `{name}` | `{_drawn_by(name)}` |\n" for name in SCHEDULERS)
+    deeds = "".join(f"| {deed.title} | {_paths(deed.paths)} | {deed.scope} |\n" for deed in (*LOOK, *CHANGE, *OPERATE))
+    kept = "".join(f"| {keep.title} | {_paths(keep.paths)} | generate |\n" for keep in KEEPS)
+    missing = "".join(f"| {deed.title} | {_paths(deed.paths)} |\n" for deed in NOT_HERE)
     return f"""# The ModelsLab API
 
 Made by `make reference` from the gateway's own tables.
@@ -96,6 +100,21 @@ These need no answer:
 {silent}
 Fields that nobody knows are ignored, as the original does.
 
+## Beside drawing
+
+| what | where | scope of the key |
+|---|---|---|
+{deeds}{kept}
+What stands below `/api/v1/enterprise` also does below its `/images`, `/community`, `/txt2img` and `/realtime`.
+
+Models can be searched below `/api/agents/v1/models` and `/api/v6/model-search` as well, with `/filters`, `/tags`, `/providers` and
+`/MODEL_ID`, in the envelope of ModelsLab's agents API. The keys of operators need the scope admin, and their account a
+role that may manage models. Installing, restarting and updating are refused, as is the following, with a sentence that
+says where it is done instead:
+
+| what | where |
+|---|---|
+{missing}
 ## Schedulers
 
 `meta.scheduler` of an answer says which was really used, and `warning` says so when it is another one.
@@ -129,6 +148,12 @@ def _fields(schema: type[BaseModel], beyond: type[BaseModel] = BaseModel) -> str
 def _field(name: str, field: FieldInfo) -> str:
     default = "required" if field.is_required() else "" if field.default in (None, "") else f"`{field.default}`"
     return f"| `{name}` | {default} | {field.description} |\n"
+
+
+def _paths(paths: tuple[str, ...]) -> str:
+    """Those of the enterprise prefixes once."""
+    shown = [path for path in paths if not path.startswith(ALIASES)]
+    return ", ".join(f"`{path}`" for path in shown)
 
 
 def _drawn_by(scheduler: str) -> str:

@@ -66,7 +66,7 @@ class Pictured(Finishing):
     PICTURES: ClassVar[tuple[str, ...]] = ()
     """Fields that hold pictures."""
 
-    prompt: Text = Field(default="", description="What the picture shows.", examples=[EXAMPLE])
+    prompt: Text = Field(default="", description="What the picture shows; text to image needs it.", examples=[EXAMPLE])
     negative_prompt: Text = Field(default="", description="What it should not show.")
     model_id: Name | None = Field(
         default=None,
