@@ -73,6 +73,8 @@ def test_a_picture_from_a_picture(client: Client) -> None:
 
 
 def test_the_twins_that_wait_for_nobody(client: Client) -> None:
+    client.fetch_timeout = 60  # of a request, too, for these
+
     async def act() -> dict[str, Any]:
         async with client:
             submitted = await Community(client).async_text_to_image(Text2Image(**ASKED, width=128, height=128))

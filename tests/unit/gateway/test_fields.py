@@ -6,11 +6,12 @@ from easel.gateway.dialects.modelslab.paths import SCHEMAS, Operation
 from easel.gateway.dialects.modelslab.unserved import NAMES_A_MODEL, SAID, WITHOUT_A_WORD, Unserved
 
 DOCUMENTED = """
-model_id prompt negative_prompt width height samples num_inference_steps guidance_scale seed scheduler safety_checker
-enhance_prompt enhance_style use_karras_sigmas algorithm_type tomesd vae lora_model lora_strength embeddings_model
-clip_skip multi_lingual panorama self_attention upscale highres_fix ip_adapter_id ip_adapter_scale ip_adapter_image base64 temp
-instant_response webhook track_id watermark free_u injected_noise_alpha sigma_threshold true_cfg_scale use_cfg_zero_star
-use_zero_init zero_steps loadbalancer aspect_ratio init_image strength mask_image control_image
+model_id prompt negative_prompt width height samples num_inference_steps guidance_scale seed scheduler
+safety_checker enhance_prompt enhance_style use_karras_sigmas algorithm_type tomesd vae lora_model
+lora_strength embeddings_model clip_skip multi_lingual panorama self_attention upscale highres_fix
+ip_adapter_id ip_adapter_scale ip_adapter_image base64 temp instant_response webhook track_id watermark free_u
+injected_noise_alpha sigma_threshold true_cfg_scale use_cfg_zero_star use_zero_init zero_steps loadbalancer
+aspect_ratio init_image strength mask_image control_image
 """.split()
 """What routes that draw may be sent. safety_checker_type is heard together with safety_checker."""
 
