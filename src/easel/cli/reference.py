@@ -108,9 +108,9 @@ Fields that nobody knows are ignored, as the original does.
 What stands below `/api/v1/enterprise` also does below its `/images`, `/community`, `/txt2img` and `/realtime`.
 
 Models can be searched below `/api/agents/v1/models` and `/api/v6/model-search`, with `/filters`, `/tags`,
-`/providers` and `/MODEL_ID`, in the envelope of ModelsLab's agents API. The keys of operators need the scope admin, and their account a
-role that may manage models. Installing, restarting and updating are refused, as is the following, with a sentence that
-says where it is done instead:
+`/providers` and `/MODEL_ID`, in the envelope of ModelsLab's agents API. The keys of operators need the scope admin,
+and their account a role that may manage models. Installing, restarting and updating are refused, as is the following,
+with a sentence that says where it is done instead:
 
 | what | where |
 |---|---|
