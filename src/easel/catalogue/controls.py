@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from easel.catalogue.limits import KINDS
 from easel.catalogue.queries import find_model
 from easel.catalogue.tables import Model
-from easel.domain.controls import LARGEST_SCALE, MADE, OWN, READY, TYPES, type_named
+from easel.domain.controls import LARGEST_SCALE, MADE, OWN, OWN_OR_READY, READY, TYPES, type_named
 from easel.domain.errors import InvalidRequest, ModelNotInstalled
 from easel.domain.request import ControlUse, Extras, GenerationDraft
 
@@ -91,7 +91,9 @@ def check_numbers(use: ControlUse) -> None:
 
 
 def _kind(use: ControlUse, model: Model, extras: Extras) -> str:
-    kind = type_of(model) if use.kind == OWN else type_named(use.kind)
+    kind = type_of(model) if use.kind in (OWN, OWN_OR_READY) else type_named(use.kind)
+    if use.kind == OWN_OR_READY and kind not in MADE:
+        return READY
     if kind is None:
         raise InvalidRequest(
             "controlnet_type",

@@ -11,6 +11,9 @@ READY: Final = "none"
 OWN: Final = "auto"
 """Whatever the ControlNet was trained with."""
 
+OWN_OR_READY: Final = "auto or none"
+"""Whatever it was trained with where that is made here; otherwise the image is the hint."""
+
 MADE: Final = ("canny", "scribble", "tile", "blur", "gray", "low_quality", "inpaint", "qrcode")
 """Types whose hint is made of an ordinary picture, without another network."""
 

@@ -83,6 +83,7 @@ DRAW: Final[Mapping[Operation, About]] = {
         (Operation.TEXT2IMG, "Text to image"),
         (Operation.IMG2IMG, "Image to image"),
         (Operation.INPAINT, "Inpainting"),
+        (Operation.CONTROLNET, "Steered by ControlNets"),
     )
 }
 FETCH: Final = about("Fetch a request by request_id", _FETCHED, _WHEN, Fetch)

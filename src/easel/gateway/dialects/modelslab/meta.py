@@ -5,6 +5,7 @@ Numbers are numbers and switches are yes and no, however they were sent.
 
 from typing import Any, Final, TypeAlias
 
+from easel.domain.controls import READY
 from easel.domain.sampling import Spacing
 from easel.gateway.dialects.modelslab.links import Links
 from easel.gateway.dialects.modelslab.schedulers import is_stochastic_sampler, wire_name
@@ -18,7 +19,7 @@ OUTDIR: Final = "out"
 
 def meta(view: GenerationView, links: Links) -> Meta:
     drawn = _realtime(view) if view.details.get("realtime") else _images(view)
-    return drawn | _sources(view, links)
+    return drawn | _sources(view, links) | _controls(view, links)
 
 
 def meta_on_its_way(view: GenerationView, links: Links) -> Meta:
@@ -105,6 +106,24 @@ def _sources(view: GenerationView, links: Links) -> Meta:
     masked = {"mask_image": links.input(view, "mask_image", extras.mask_image)} if extras.mask_image else {}
     init_image = links.input(view, "init_image", extras.init_image)
     return {"init_image": init_image, **masked, "strength": extras.strength, "outdir": OUTDIR}
+
+
+def _controls(view: GenerationView, links: Links) -> Meta:
+    """The scale is a text, as clients know it."""
+    extras = view.request.extras
+    if not extras.controls:
+        return {}
+    said = view.details.get("control", {})
+    field = said.get("field", "control_image")
+    return {
+        "controlnet_model": ",".join(control.model_id for control in extras.controls),
+        "controlnet_type": said.get("type"),
+        "auto_hint": yes_no(any(control.kind != READY for control in extras.controls)),
+        "guess_mode": yes_no(any(control.guess for control in extras.controls)),
+        "controlnet_conditioning_scale": ",".join(f"{control.scale:g}" for control in extras.controls),
+        "control_image": None,
+        field: links.input(view, field, extras.controls[0].image),
+    }
 
 
 def yes_no(on: bool) -> str:

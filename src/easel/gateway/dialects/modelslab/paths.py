@@ -1,12 +1,12 @@
 """Which paths there are, in every spelling that clients use."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from easel.gateway.dialects.modelslab.schemas import Img2Img, Inpaint, Pictured, Text2Img
+from easel.gateway.dialects.modelslab.schemas import ControlNet, Img2Img, Inpaint, Pictured, Text2Img
 
 
 class Operation(StrEnum):
@@ -15,11 +15,20 @@ class Operation(StrEnum):
     TEXT2IMG = "text2img"
     IMG2IMG = "img2img"
     INPAINT = "inpaint"
+    CONTROLNET = "controlnet"
 
 
 SCHEMAS: Final[Mapping[Operation, type[Pictured]]] = MappingProxyType(
-    {Operation.TEXT2IMG: Text2Img, Operation.IMG2IMG: Img2Img, Operation.INPAINT: Inpaint}
+    {
+        Operation.TEXT2IMG: Text2Img,
+        Operation.IMG2IMG: Img2Img,
+        Operation.INPAINT: Inpaint,
+        Operation.CONTROLNET: ControlNet,
+    }
 )
+
+EVERYWHERE: Final = (Operation.TEXT2IMG, Operation.IMG2IMG, Operation.INPAINT)
+"""Operations that every prefix has."""
 
 HYPHENATED: Final[Mapping[Operation, str]] = MappingProxyType(
     {Operation.TEXT2IMG: "text-to-image", Operation.IMG2IMG: "image-to-image"}
@@ -46,12 +55,13 @@ class Door:
 def _family(
     prefix: str,
     *,
+    operations: Iterable[Operation] = Operation,
     names: Mapping[Operation, str] = MappingProxyType({}),
     chooses_model: bool = True,
     realtime: bool = False,
 ) -> Iterator[Door]:
-    """All operations below a prefix. `names` are those that it does not call as everybody does; "" is the prefix."""
-    for operation in Operation:
+    """Operations below a prefix. `names` are those that it does not call as everybody does; "" is the prefix."""
+    for operation in operations:
         name = names.get(operation, operation.value)
         yield Door(
             path=f"{prefix}/{name}".rstrip("/"),
@@ -77,13 +87,14 @@ DREAMBOOTH: Final = ("/api/v3/dreambooth", "/api/v4/dreambooth")
 
 DOORS: Final = (
     *_family("/api/v6/images"),
-    *_family("/api/v6/realtime", chooses_model=False, realtime=True),
+    *_family("/api/v6/realtime", operations=EVERYWHERE, chooses_model=False, realtime=True),
     *_family("/api/v7/images", names=HYPHENATED),
     *_family("/api/v5/images"),
-    *_family("/api/v3", chooses_model=False),
-    *(door for prefix in DREAMBOOTH for door in _family(prefix, names={Operation.TEXT2IMG: ""})),
+    Door(path="/api/v5/controlnet", fetch="/api/v5/images/fetch", operation=Operation.CONTROLNET),
+    *_family("/api/v3", operations=EVERYWHERE, chooses_model=False),
+    *(door for prefix in DREAMBOOTH for door in _family(prefix, operations=EVERYWHERE, names={Operation.TEXT2IMG: ""})),
     *(door for prefix in ENTERPRISE[:-1] for door in _family(prefix)),
-    *_family(ENTERPRISE[-1], chooses_model=False, realtime=True),
+    *_family(ENTERPRISE[-1], operations=EVERYWHERE, chooses_model=False, realtime=True),
 )
 
 FETCH: Final = tuple(dict.fromkeys(door.fetch for door in DOORS))

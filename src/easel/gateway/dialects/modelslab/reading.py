@@ -1,22 +1,21 @@
 """From the fields to an order: one mapping for every route that draws."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, Final, Self
 
 from sqlalchemy.orm import Session
 
 from easel.accounts.tables import ApiKey
-from easel.artifacts.inputs import StoredInput
 from easel.domain.errors import InvalidRequest
 from easel.domain.request import AdapterUse, Extras, GenerationDraft
 from easel.domain.sampling import Spacing
 from easel.gateway.dialects.modelslab import unserved, values
+from easel.gateway.dialects.modelslab.control import Stored, said_of, steered
 from easel.gateway.dialects.modelslab.paths import Door, Operation
 from easel.gateway.dialects.modelslab.schedulers import choose, is_known, is_stochastic
-from easel.gateway.dialects.modelslab.schemas import Img2Img, Inpaint, Pictured
-from easel.gateway.dialects.modelslab.sources import is_address
+from easel.gateway.dialects.modelslab.schemas import ControlNet, Img2Img, Inpaint, Pictured
+from easel.gateway.dialects.modelslab.sources import SEVERAL, is_address
 from easel.gateway.dialects.modelslab.unserved import Unserved
 from easel.gateway.idempotency import Terms
 from easel.gateway.incoming import Fields
@@ -24,9 +23,6 @@ from easel.gateway.services import Services
 from easel.generations.queries import GenerationView, get_view
 from easel.generations.submit import submit
 from easel.kit.clock import Clock
-
-Stored: TypeAlias = Mapping[str, StoredInput]
-"""The pictures that came with a request, by field."""
 
 NOTHING: Final[Stored] = MappingProxyType({})
 
@@ -56,6 +52,7 @@ class Reading:
             "multi_lingual": self.asked.multi_lingual,
             "sent": sent(self.asked),
             "warnings": self.warnings,
+            **({"control": said_of(self.asked, self.stored)} if isinstance(self.asked, ControlNet) else {}),
         }
 
     @classmethod
@@ -66,6 +63,10 @@ class Reading:
         if door.operation is Operation.TEXT2IMG and not asked.prompt.strip():
             raise InvalidRequest("prompt", "prompt is required")
         chosen = choose(asked.scheduler, asked.algorithm_type)
+        extras, said_of_controls = _extras(asked, stored), list[str]()
+        if isinstance(asked, ControlNet):
+            found = steered(extras, asked, stored)
+            extras, said_of_controls = found.extras, found.warnings
         has_size = door.operation is not Operation.IMG2IMG
         draft = GenerationDraft(
             model_id=(asked.model_id if door.chooses_model else None) or services.default_model,
@@ -79,7 +80,7 @@ class Reading:
             seed=asked.seed,
             sampler=chosen.sampler,
             spacing=_spacing(asked.use_karras_sigmas),
-            extras=_extras(asked, stored),
+            extras=extras,
             enhance=_is_enhanced(asked, services),
             style=asked.enhance_style,
         )
@@ -87,6 +88,7 @@ class Reading:
             *([chosen.warning] if chosen.warning else []),
             *_without_effect(asked, draft),
             *_of_pictures(asked, stored),
+            *said_of_controls,
             *unserved.warnings(further, asked),
         ]
         return cls(door, asked, further, stored, draft, warnings)
@@ -171,10 +173,10 @@ def _without_effect(asked: Pictured, draft: GenerationDraft) -> list[str]:
 
 
 def _of_pictures(asked: Pictured, stored: Stored) -> list[str]:
-    several = {field: len(getattr(asked, field) or ()) for field in asked.PICTURES}
+    several = {field: len(getattr(asked, field) or ()) for field in asked.PICTURES if field not in SEVERAL}
     said = [f"Of {count} pictures in {field} the first was used." for field, count in several.items() if count > 1]
     picture = stored.get("init_image")
-    if picture is None or isinstance(asked, Inpaint):
+    if picture is None or isinstance(asked, Inpaint | ControlNet):
         return said
     if (asked.width or picture.width, asked.height or picture.height) != (picture.width, picture.height):
         said.append("width and height have no effect here: the picture has the size of init_image.")

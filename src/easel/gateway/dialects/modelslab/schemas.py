@@ -140,6 +140,50 @@ class Inpaint(Img2Img):
     )
 
 
+class ControlNet(Pictured):
+    """The picture is as large as init_image or control_image, unless width and height say otherwise."""
+
+    PICTURES = ("init_image", "mask_image", "control_image")
+
+    controlnet_model: Names = Field(
+        default=[],
+        description="ControlNets of the catalogue, with commas between them, or types of them: canny is whichever "
+        "ControlNet of that type is installed for the model's family.",
+    )
+    controlnet_type: Names = Field(
+        default=[],
+        description="What each reads: canny, scribble, tile, blur, gray, low_quality, inpaint, qrcode, whose hints are "
+        "made here, or depth, openpose and others, whose hints come ready-made.",
+    )
+    auto_hint: Switch | None = Field(
+        default=None,
+        description="Make the hint of the picture. With no, init_image or control_image is the hint; yes otherwise, "
+        "but that a control_image is taken as it is unless yes is said.",
+    )
+    guess_mode: Switch = Field(default=False, description="Make the most of the hint; it may do without a prompt.")
+    init_image: Images | None = Field(
+        default=None,
+        description="The picture that the hint is made of; beside a control_image or a mask_image, the picture to "
+        "begin from.",
+    )
+    control_image: Images | None = Field(
+        default=None, description="A ready-made hint: an address, base64 text or a file; of a list, one a ControlNet."
+    )
+    mask_image: Images | None = Field(
+        default=None, description="Of init_image: what is white is drawn anew, what is black is kept."
+    )
+    controlnet_conditioning_scale: Strengths = Field(
+        default=[], description="How much each steers, 0 to 5: one number for all, or one for each with commas; 1."
+    )
+    control_guidance_start: Number = Field(
+        default=0.0, description="The share of the steps at which it begins to steer."
+    )
+    control_guidance_end: Number = Field(default=1.0, description="The share of the steps at which it ends.")
+    strength: Number = Field(
+        default=0.7, description="Of a picture that begins from init_image: how much of it is drawn anew, 0 to 1."
+    )
+
+
 class Fetch(Asked):
     request_id: Label = Field(
         validation_alias=AliasChoices("request_id", "id"), description="The id of a submit's answer."

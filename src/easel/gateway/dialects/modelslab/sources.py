@@ -26,6 +26,11 @@ AT_ONCE: Final = 8
 """Fetches of a gateway. Slow addresses hold these threads, never those that answer everybody else."""
 
 MASKS: Final = frozenset({"mask_image"})
+CONTROL_IMAGE: Final = "control_image"
+SEVERAL: Final = frozenset({CONTROL_IMAGE})
+"""Fields of whose lists every picture counts."""
+MOST: Final = 4
+"""Of them."""
 
 Result = TypeVar("Result")
 
@@ -46,12 +51,15 @@ class Sources:
         return await run_sync(act, limiter=self._places)
 
     async def take_in(self, asked: Pictured) -> Mapping[str, StoredInput]:
-        """By field. Raises InvalidRequest naming the field of the first picture that cannot be had or read."""
+        """By field; of those that hold several, further ones by `nth`.
+
+        Raises InvalidRequest naming the field of the first picture that cannot be had or read.
+        """
         stored: dict[str, StoredInput] = {}
         for field in asked.PICTURES:
             pictures: list[str | bytes] | None = getattr(asked, field)
-            if pictures:
-                stored[field] = await self.run(partial(self.store, field, pictures[0]))
+            for at, picture in enumerate((pictures or [])[: MOST if field in SEVERAL else 1]):
+                stored[nth(field, at)] = await self.run(partial(self.store, field, picture))
         return stored
 
     def store(self, field: str, picture: str | bytes) -> StoredInput:
@@ -90,6 +98,11 @@ class Sources:
         if answer.status != 200:
             raise _not_fetched(field, f"the address answered with HTTP status {answer.status}")
         return answer.body
+
+
+def nth(field: str, at: int) -> str:
+    """Under which name picture number `at` of a field is kept; the first has the field's own."""
+    return f"{field}[{at}]" if at else field
 
 
 def is_address(picture: str) -> bool:

@@ -47,6 +47,8 @@ class Unserved(Asked):
     init_image: object = None
     mask_image: object = None
     control_image: object = None
+    controlnet_model: object = None
+    controlnet_type: object = None
 
 
 SAID: Final[Mapping[str, str]] = {
@@ -62,9 +64,13 @@ SAID: Final[Mapping[str, str]] = {
     "init_image": "the picture was drawn without it",
     "mask_image": "the picture was drawn without it",
     "control_image": "the picture was drawn without it",
+    "controlnet_model": "the picture was drawn without it",
+    "controlnet_type": "the picture was drawn without it",
 }
 
-ELSEWHERE: Final = frozenset({"init_image", "mask_image", "control_image", *FLUX})
+ELSEWHERE: Final = frozenset(
+    {"init_image", "mask_image", "control_image", "controlnet_model", "controlnet_type", *FLUX}
+)
 """Fields of other routes, and of other families of models."""
 
 WITHOUT_A_WORD: Final[Mapping[str, str]] = {
