@@ -46,8 +46,8 @@ def check_look(page: Page, width: int, theme: str) -> None:
     assert (int(red) > 128) == (theme == "light")
     if width < 600:
         small = page.evaluate(
-            # A card is a link as a whole; a link inside a sentence is as high as its line.
-            """[...document.querySelectorAll("button, a:not(p a, .card a), .choice, .segments label")]
+            # A card is a link as a whole; a link inside a text is as high as its line.
+            """[...document.querySelectorAll("button, a:not(p a, .doc a, .card a), .choice, .segments label")]
                .filter((one) => one.offsetParent && one.getBoundingClientRect().height < 44 && !one.matches(".skip"))
                .map((one) => one.textContent.trim())"""
         )
