@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
 from easel import __version__
@@ -17,6 +18,7 @@ from easel.db.session import DATABASE_IS_DOWN
 from easel.domain.errors import DomainError
 from easel.gateway import errors
 from easel.gateway.dialects.automatic1111 import routes as automatic1111
+from easel.gateway.dialects.mcp import door as mcp
 from easel.gateway.dialects.modelslab import routes as modelslab
 from easel.gateway.dialects.openai import routes as openai
 from easel.gateway.errors import Shape, refusal_of
@@ -39,15 +41,19 @@ SHAPES: Final[Mapping[str, Shape]] = {
     "sdapi": automatic1111.answer_error,
     "controlnet": automatic1111.answer_error,
     "internal": automatic1111.answer_error,
+    "mcp": mcp.answer_error,
 }
 """How errors are written, by the first part of a path."""
 
 
 def create_app(services: Services) -> FastAPI:
+    agents = mcp.Door(services)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         await services.hub.start()
         yield
+        await agents.close()
         await services.hub.stop()
 
     # FastAPI's own documentation pages load their scripts from another host.
@@ -58,6 +64,7 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(modelslab.modelslab_router(services))
     app.include_router(openai.openai_router(services))
     app.include_router(automatic1111.automatic1111_router(services))
+    app.router.routes.extend(Route(path, agents, methods=["POST"], include_in_schema=False) for path in mcp.PATHS)
     app.include_router(payments_router(services))
     app.include_router(live_router(services))
     app.include_router(site_router(services))

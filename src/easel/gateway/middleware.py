@@ -43,7 +43,7 @@ class TidyPath:
             path: str = scope["path"]
             if path.startswith(("http://", "https://")):
                 path = _path_of(path)
-            if path.lstrip("/").startswith(("api/", "v1/", "sdapi/", "internal/")):
+            if path.lstrip("/").startswith(("api/", "v1/", "sdapi/", "internal/", "mcp/")):
                 path = re.sub("/+", "/", path).rstrip("/")
             scope = {**scope, "path": path, "raw_path": path.encode()}
         await self.app(scope, receive, send)

@@ -15,12 +15,13 @@ from easel.accounts.tables import Account
 from easel.artifacts.inputs import StoredInput, record_inputs, use_inputs
 from easel.billing import ledger
 from easel.billing.plans import Plan, plan_named
-from easel.billing.pricing import quote
+from easel.billing.pricing import Quote, quote
 from easel.billing.subscriptions import month_of
-from easel.catalogue.adapters import check_adapters, choose
+from easel.catalogue.adapters import Choice, check_adapters, choose
 from easel.catalogue.companions import with_companions
 from easel.catalogue.controls import with_controls
 from easel.catalogue.limits import resolve
+from easel.catalogue.tables import Model
 from easel.domain.errors import QuotaUsedUp, TooManyQueued
 from easel.domain.prompt import read_prompt
 from easel.domain.request import SEED_LIMIT, GenerationDraft, GenerationRequest
@@ -72,14 +73,8 @@ def submit(
     """
     if idempotency and (earlier := find_repeated(session, clock, account.id, idempotency)):
         return earlier
-    refuse_minors(draft.prompt, draft.negative_prompt)
-    choice = choose(session, with_rich_prompts(draft))
-    check_adapters(choice.draft.extras.adapters, choice.adapters, choice.checkpoint)
-    draft = with_companions(session, choice.draft, choice.checkpoint)
-    draft = with_controls(session, draft, choice.checkpoint)
     record_inputs(session, inputs, clock.now())
-    sizes = use_inputs(session, draft.extras.inputs, clock.now())
-    request = resolve(choice.checkpoint, draft, new_seed, sizes)
+    choice, request = settle(session, clock, draft)
     if webhook:
         check_url(webhook)
     # Two submits of one account stand in line here; otherwise both could see the last free place in the queue, or that
@@ -92,8 +87,7 @@ def submit(
     check_queue(session, account.id, plan)
     now = clock.now()
     check_quota(session, account.id, plan, request.samples, now)
-    included_left = left_of_the_month(session, account.id, plan, now)
-    price = quote(plan, choice.named.price, request.samples, included_left=included_left)
+    price = price_of(session, account.id, plan, choice.named, request, now)
     uuid = new_uuid()
     hold_id = ledger.hold(session, clock, account.id, price.total, key=f"hold:{uuid}", api_key_id=api_key_id)
     generation = Generation(
@@ -132,6 +126,24 @@ def submit(
         remember(session, clock, account.id, idempotency, generation.id)
     announce(session, generation.id, "queued")
     return generation
+
+
+def settle(session: Session, clock: Clock, draft: GenerationDraft) -> tuple[Choice, GenerationRequest]:
+    """The models that a draft names, and what would be drawn. Raises InvalidRequest or ModelNotInstalled."""
+    refuse_minors(draft.prompt, draft.negative_prompt)
+    choice = choose(session, with_rich_prompts(draft))
+    check_adapters(choice.draft.extras.adapters, choice.adapters, choice.checkpoint)
+    draft = with_companions(session, choice.draft, choice.checkpoint)
+    draft = with_controls(session, draft, choice.checkpoint)
+    sizes = use_inputs(session, draft.extras.inputs, clock.now())
+    return choice, resolve(choice.checkpoint, draft, new_seed, sizes)
+
+
+def price_of(
+    session: Session, account_id: int, plan: Plan, model: Model, request: GenerationRequest, now: datetime
+) -> Quote:
+    included_left = left_of_the_month(session, account_id, plan, now)
+    return quote(plan, model.price, request.samples, included_left=included_left)
 
 
 def with_rich_prompts(draft: GenerationDraft) -> GenerationDraft:
