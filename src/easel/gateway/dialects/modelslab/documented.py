@@ -94,9 +94,9 @@ FETCH_ID_WITHOUT_BODY: Final = about(
 WALLET_BALANCE: Final = about("Money left", WalletBalance, "In US dollars.")
 
 
-def of(deed: Deed, method: str) -> About:
+def of(deed: Deed, path: str, method: str) -> About:
     """A deed by POST with a body, or by GET with everything in the query."""
-    named = [ID] if any("{id}" in path for path in deed.paths) else []
+    named = [ID] if "{id}" in path else []
     if method == "POST":
         return about(deed.title, deed.shape, deed.title, deed.asks, *named)
     return about(deed.title, deed.shape, deed.title, None, *named, KEY_IN_QUERY, *_query(deed.asks), has_body=False)

@@ -61,9 +61,9 @@ def modelslab_router(services: Services) -> APIRouter:
     for deed in DEEDS:
         handler = acting(services, deed.scope, deed.act)
         for path in deed.paths:
-            add(path, handler, documented.of(deed, "POST"))
+            add(path, handler, documented.of(deed, path, "POST"))
             if deed in LOOK:
-                add(path, handler, documented.of(deed, "GET"), "GET")
+                add(path, handler, documented.of(deed, path, "GET"), "GET")
     for keep in KEEPS:
         handler = keeping(services, sources, keep.make, keep.say)
         for path in keep.paths:
