@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from easel.kit.ids import new_uuid
 
-OPEN_TO_BROWSERS: Final = ("/api/", "/files/", "/v1/", "/sdapi/")
+OPEN_TO_BROWSERS: Final = ("/api/", "/files/", "/v1/", "/sdapi/", "/controlnet/")
 """Paths that a page of any origin may call: they know a client by its key or by a signed link, never by a cookie."""
 
 HEADERS: Final = {
@@ -43,7 +43,7 @@ class TidyPath:
             path: str = scope["path"]
             if path.startswith(("http://", "https://")):
                 path = _path_of(path)
-            if path.lstrip("/").startswith(("api/", "v1/", "sdapi/", "internal/", "mcp/")):
+            if path.lstrip("/").startswith(("api/", "v1/", "sdapi/", "internal/", "controlnet/", "mcp/")):
                 path = re.sub("/+", "/", path).rstrip("/")
             scope = {**scope, "path": path, "raw_path": path.encode()}
         await self.app(scope, receive, send)

@@ -16,6 +16,7 @@ from PIL import Image
 from shop import MONEY, Shop
 
 from easel.accounts.keys import create_key
+from easel.accounts.tables import Scope
 from easel.artifacts.encode import encode_png
 from easel.catalogue.queries import add_model
 from easel.catalogue.tables import Model
@@ -373,11 +374,25 @@ def test_whose_key_it_is(shop: Shop) -> None:
     assert asked(Authorization=f"Bearer {shop.key}", Origin="https://app.example") == 200
 
 
+@pytest.mark.parametrize("scope", [Scope.READ, Scope.GENERATE])
+def test_what_a_key_is_good_for(shop: Shop, scope: Scope) -> None:
+    with shop.services.database.transaction() as session:
+        client = Client(shop, create_key(session, shop.clock, shop.account_id, "narrow", [scope])[1])
+    looks, draws = (200, 403) if scope is Scope.READ else (403, 200)
+    for name in ("options", "progress", "sd-models"):
+        assert client.get(name).status_code == looks
+    for name in ("options", "interrupt", "skip"):
+        assert client.post(name).status_code == draws
+    assert client.post("txt2img", prompt="x").status_code == (403 if scope is Scope.READ else 504)
+
+
 def test_an_open_server_needs_no_key(shop: Shop) -> None:
     with TestClient(create_app(replace(shop.services, keyless=shop.key)), base_url="http://easel.test") as client:
         assert client.get("/sdapi/v1/options").status_code == 200
         assert client.get("/sdapi/v1/options", headers={"X-API-Key": "wrong"}).status_code == 401
         assert client.get("/sdapi/v1/options", headers={"Origin": "https://evil.example"}).status_code == 403
+        assert client.get("/sdapi/v1/options", headers={"Host": "evil.example"}).status_code == 403
+        assert client.get("/sdapi/v1/options", headers={"Host": "127.0.0.1:8000"}).status_code == 200
         assert client.post("/api/v6/images/text2img", json={"prompt": "x"}).status_code == 401, "for this API alone"
 
 

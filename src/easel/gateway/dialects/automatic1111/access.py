@@ -10,6 +10,8 @@ another site must show that it knows the key itself: in a header that no browser
 
 import base64
 import binascii
+from ipaddress import ip_address
+from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -18,6 +20,9 @@ from easel.domain.errors import NotAllowed, NotAuthenticated
 from easel.gateway.auth import key_of
 from easel.gateway.incoming import Incoming
 from easel.gateway.services import Services
+
+PRIVATE_NAMES: Final = (".localhost", ".local", ".internal", ".lan", ".home.arpa", ".test")
+"""Names that nobody can register: a strange site never has one."""
 
 
 def client_key(services: Services, request: Request) -> str:
@@ -32,6 +37,7 @@ def client_key(services: Services, request: Request) -> str:
         if services.keyless is None or _says_something(request):
             raise
     _refuse_other_sites(request)
+    _refuse_strange_names(services, request)
     return services.keyless
 
 
@@ -54,5 +60,31 @@ def _says_something(request: Request) -> bool:
 
 def _refuse_other_sites(request: Request) -> None:
     origin = request.headers.get("origin")
-    if origin and urlsplit(origin).netloc != request.headers.get("host"):
+    if origin and origin.partition("://")[2] != request.headers.get("host"):
         raise NotAllowed("A page of another site must send its API key as a Bearer token or in X-API-Key")
+
+
+def _refuse_strange_names(services: Services, request: Request) -> None:
+    """A site can have its own name lead to this machine (DNS rebinding), and its pages are no other site's then."""
+    name = _host_of(f"//{request.headers.get('host', '')}")
+    own = _host_of(services.public_url or "")
+    if not (name == own or "." not in name or name.endswith(PRIVATE_NAMES) or _is_address(name)):
+        raise NotAllowed(
+            f"Without an API key this server is not called {name[:100]}: call it by its address or as localhost, or "
+            "have its operator set EASEL_PUBLIC_URL"
+        )
+
+
+def _host_of(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return "."
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
