@@ -22,11 +22,13 @@ from easel.gateway.dialects.mcp import door as mcp
 from easel.gateway.dialects.modelslab import routes as modelslab
 from easel.gateway.dialects.openai import routes as openai
 from easel.gateway.errors import Shape, refusal_of
+from easel.gateway.explorer import explorer_router
 from easel.gateway.files import files_router
 from easel.gateway.health import health_router
 from easel.gateway.limits import LimitBody
 from easel.gateway.live import live_router
 from easel.gateway.middleware import Journal, OpenToBrowsers, SecurityHeaders, TidyPath
+from easel.gateway.openapi import complete
 from easel.gateway.payments import payments_router
 from easel.gateway.services import Services
 from easel.site.errors import not_found_page
@@ -67,6 +69,7 @@ def create_app(services: Services) -> FastAPI:
     app.router.routes.extend(Route(path, agents, methods=["POST"], include_in_schema=False) for path in mcp.PATHS)
     app.include_router(payments_router(services))
     app.include_router(live_router(services))
+    app.include_router(explorer_router())  # before the site, which has an article at any other address below /docs
     app.include_router(site_router(services))
     app.mount("/static", Static(directory=STATIC), name="static")
     _answer_errors(app, Site(services, SessionSigner(services.secret)))
@@ -88,6 +91,12 @@ class Door(FastAPI):
 
     def include_router(self, router: APIRouter) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         self.router.routes.extend(router.routes)
+
+    def openapi(self) -> dict[str, Any]:
+        """The document that /openapi.json answers; made once."""
+        if not self.openapi_schema:
+            self.openapi_schema = complete(super().openapi(), SHAPES.get, self)
+        return self.openapi_schema
 
 
 class Static(StaticFiles):

@@ -44,6 +44,7 @@ def live_router(services: Services) -> APIRouter:
         responses={
             200: {"content": {sse.MEDIA_TYPE: {}}, "description": "Events until the request has ended"},
             204: {"description": "The client has seen the last event"},
+            404: {"description": "There is no such request of this account"},
         },
     )
     async def events(request: Request, id: Annotated[int, Path()]) -> Response:

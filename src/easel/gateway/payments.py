@@ -15,7 +15,16 @@ PATH = "/api/payments/stripe"
 def payments_router(services: Services) -> APIRouter:
     router = APIRouter(tags=["Payments"])
 
-    @router.post(PATH, operation_id="stripe_event", summary="An event of the payment provider", response_model=None)
+    @router.post(
+        PATH,
+        operation_id="stripe_event",
+        summary="An event of the payment provider",
+        response_model=None,
+        responses={
+            400: {"description": "The signature is missing or wrong"},
+            404: {"description": "This installation takes no cards"},
+        },
+    )
     async def stripe_event(request: Request) -> Response:
         checkout = services.checkout
         if checkout is None:

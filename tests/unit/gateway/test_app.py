@@ -219,6 +219,35 @@ def test_documentation_pages_need_no_other_host(client: TestClient) -> None:
     assert not re.search(r'(?:src|href|action)="(?:https?:)?//(?!easel\.test)', page.text)
 
 
+def test_openapi_gives_each_error_in_its_dialects_shape(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    checked = 0
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            assert "422" not in operation["responses"], path
+            if "security" not in operation:
+                continue
+            for status in ("400", "401", "403", "500", "503"):
+                said = operation["responses"][status]["content"]["application/json"]
+                assert said["schema"], path
+                assert ("error" in said["example"]) == path.startswith("/v1/"), path
+                checked += 1
+    assert checked > 100
+    body = document["paths"]["/api/v6/images/text2img"]["post"]["requestBody"]["content"]["application/json"]
+    assert body["example"]["prompt"]
+
+
+def test_the_explorer_needs_no_other_host(client: TestClient) -> None:
+    page = client.get("/docs/api")
+    assert "unsafe" not in page.headers["content-security-policy"]
+    for address in re.findall(r'(?:src|href)="([^"]+)"', page.text):
+        assert address.startswith("/"), address
+        if address.startswith("/docs/api/"):
+            assert client.get(address).status_code == 200, address
+    assert client.get("/docs/api/nothing").status_code == 404
+    assert client.get("/docs/api/..%2Fapp.py").status_code == 404
+
+
 def test_the_answer_function_is_the_one_way_out() -> None:
     request = Request({"type": "http", "method": "GET", "path": "/api/x", "headers": [], "query_string": b""})
     assert answer(request, ValueError("x")).media_type == "application/json"
