@@ -94,9 +94,9 @@ class Door(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         """The document that /openapi.json answers; made once."""
-        if not self.openapi_schema:
-            self.openapi_schema = complete(super().openapi(), SHAPES.get, self)
-        return self.openapi_schema
+        document = self.openapi_schema or complete(super().openapi(), SHAPES.get, self)
+        self.openapi_schema = document
+        return document
 
 
 class Static(StaticFiles):

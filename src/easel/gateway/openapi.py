@@ -52,6 +52,8 @@ REFUSALS: Final[Mapping[int, tuple[str, Refusal]]] = {
 ALWAYS: Final = (400, 401, 403, 500, 503)
 """What any route that asks for a key may answer."""
 
+UNREADABLE: Final = (REFUSALS[400][0], Refusal(400, "The body is no valid JSON.", unreadable=True))
+
 WITH_A_BODY: Final = (409, 413)
 
 KEYLESS: Final = ("/files/", "/api/payments/")
@@ -71,15 +73,21 @@ def complete(document: Document, shape_of: Callable[[str], Shape | None], app: o
         shape = shape_of(_first(path))
         if shape is None:
             continue
+        told = [REFUSALS[int(status)] for status in responses if status.isdigit() and int(status) in REFUSALS]
         if not path.startswith(KEYLESS):
             operation["security"] = [{name: []} for name in KEYS]
-            for status in (*ALWAYS, *(WITH_A_BODY if "requestBody" in operation else ())):
-                responses.setdefault(str(status), {"description": REFUSALS[status][0]})
+            told += [REFUSALS[status] for status in ALWAYS]
+        if "requestBody" in operation:
+            told += [UNREADABLE, *(REFUSALS[status] for status in WITH_A_BODY)]
         request = Request(
             {"type": "http", "method": method.upper(), "path": path, "headers": [], "query_string": b"", "app": app}
         )
-        for status in sorted(REFUSALS.keys() & {int(said) for said in responses if said.isdigit()}):
-            _complete_error(responses[str(status)], shape(request, REFUSALS[status][1]).body, schemas.get(_first(path)))
+        schema = _error_schema(operation) or schemas.get(_first(path))
+        for description, refusal in told:
+            answer = shape(request, refusal)
+            if answer.status_code >= 400:  # old paths may be told to answer 200, as their clients expect
+                response = responses.setdefault(str(answer.status_code), {"description": description})
+                _complete_error(response, answer.body, schema, document)
         operation["responses"] = dict(sorted(responses.items()))
         _give_example(operation)
     for unused in ("HTTPValidationError", "ValidationError"):
@@ -98,26 +106,45 @@ def _first(path: str) -> str:
 
 
 def _error_schemas(document: Document) -> dict[str, Document]:
-    """The schema that each dialect's own routes give for a refusal."""
+    """By a path's first part: the schema that its routes give for a refusal."""
     found: dict[str, Document] = {}
     for path, _, operation in _operations(document):
-        schema = operation["responses"].get("400", {}).get("content", {}).get(JSON, {}).get("schema")
-        if schema is not None:
+        if schema := _error_schema(operation):
             found.setdefault(_first(path), schema)
     return found
 
 
+def _error_schema(operation: Document) -> Document | None:
+    for status, response in operation["responses"].items():
+        schema = response.get("content", {}).get(JSON, {}).get("schema")
+        if status >= "400" and schema and not _is_fastapis(response):
+            return schema
+    return None
+
+
 def _say_400_for_422(responses: Document) -> None:
     """FastAPI writes down a status of its own, and we answer another."""
-    if responses.pop("422", None) is not None:
+    if _is_fastapis(responses.get("422", {})):
+        del responses["422"]
         responses.setdefault("400", {"description": REFUSALS[400][0]})
 
 
-def _complete_error(response: Document, body: bytes | memoryview, schema: Document | None) -> None:
+def _is_fastapis(response: Document) -> bool:
+    return "HTTPValidationError" in json.dumps(response.get("content", {}))
+
+
+def _complete_error(response: Document, body: bytes | memoryview, schema: Document | None, document: Document) -> None:
+    """The example, and a schema that it fits: a few paths of a dialect have a shape of their own."""
     content: Document = response.setdefault("content", {}).setdefault(JSON, {})
-    if schema is not None:
-        content.setdefault("schema", schema)
-    content["example"] = json.loads(bytes(body))
+    example: Document = content.setdefault("example", json.loads(bytes(body)))
+    said: Document | None = content.get("schema") or schema
+    fits = said is not None and set(_resolved(said, document).get("required", ())) <= example.keys()
+    content["schema"] = said if fits else {"type": "object", "required": list(example)}
+
+
+def _resolved(schema: Document, document: Document) -> Document:
+    name = schema.get("$ref", "").rpartition("/")[2]
+    return document["components"]["schemas"][name] if name else schema
 
 
 def _give_example(operation: Document) -> None:
