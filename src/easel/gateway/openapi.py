@@ -54,7 +54,7 @@ ALWAYS: Final = (400, 401, 403, 500, 503)
 
 UNREADABLE: Final = (REFUSALS[400][0], Refusal(400, "The body is no valid JSON.", unreadable=True))
 
-WITH_A_BODY: Final = (409, 413)
+WITH_A_BODY: Final = (404, 409, 413)
 
 KEYLESS: Final = ("/files/", "/api/payments/")
 """Routes of a dialect's shape that know a caller otherwise."""
@@ -79,6 +79,8 @@ def complete(document: Document, shape_of: Callable[[str], Shape | None], app: o
             told += [REFUSALS[status] for status in ALWAYS]
         if "requestBody" in operation:
             told += [UNREADABLE, *(REFUSALS[status] for status in WITH_A_BODY)]
+        elif "{" in path:
+            told.append(REFUSALS[404])
         request = Request(
             {"type": "http", "method": method.upper(), "path": path, "headers": [], "query_string": b"", "app": app}
         )
