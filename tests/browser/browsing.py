@@ -7,9 +7,11 @@ from typing import Final
 
 from playwright.sync_api import Page
 
+from easel.accounts.owner import ensure_owner
 from easel.accounts.queries import create_account
 from easel.accounts.sign_in import create_sign_in_token
 from easel.billing import ledger
+from easel.billing.fake_stripe import FakeStripe
 from easel.db.session import Database
 from easel.domain.money import Micros
 from easel.kit.clock import SystemClock
@@ -24,6 +26,7 @@ class Site:
     address: str
     owners_link: str
     database: Database
+    stripe: FakeStripe
 
     def link(self) -> str:
         """A sign-in link for somebody new who pays as they go and has ten dollars."""
@@ -31,6 +34,12 @@ class Site:
             account = create_account(session, CLOCK, "Ada", f"{new_uuid()}@example.org", "pay-as-you-go")
             ledger.credit(session, CLOCK, account.id, Micros(10_000_000), key=f"gift:{account.id}", memo="for tests")
             token = create_sign_in_token(session, CLOCK, account.id, timedelta(minutes=5))
+        return f"{self.address}/sign-in?token={token}"
+
+    def link_of_owner(self) -> str:
+        """The one that was printed works once."""
+        with self.database.transaction() as session:
+            token = create_sign_in_token(session, CLOCK, ensure_owner(session, CLOCK).id, timedelta(minutes=5))
         return f"{self.address}/sign-in?token={token}"
 
 

@@ -11,6 +11,7 @@ import pytest
 from browsing import Site
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from easel.billing.fake_stripe import FakeStripe
 from easel.db.session import Database
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -43,7 +44,13 @@ def chromium(chromium_path: str) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def site(chromium_path: str, postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def stripe() -> Iterator[FakeStripe]:
+    with FakeStripe("whsec_test") as stripe:
+        yield stripe
+
+
+@pytest.fixture(scope="session")
+def site(chromium_path: str, postgres, stripe: FakeStripe, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """`easel serve`, as a user starts it, on a database that the tests can reach as well."""
     postgres.do('CREATE DATABASE "easel_browser"')
     url = postgres.url("easel_browser")
@@ -55,6 +62,9 @@ def site(chromium_path: str, postgres, tmp_path_factory: pytest.TempPathFactory)
         "EASEL_DATA": str(tmp_path_factory.mktemp("site")),
         "EASEL_DATABASE_URL": url,
         "EASEL_SIGNUP": "open",
+        "EASEL_STRIPE_SECRET_KEY": "sk_test_1",
+        "EASEL_STRIPE_WEBHOOK_SECRET": stripe.webhook_secret,
+        "EASEL_STRIPE_API_BASE": stripe.url,
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "easel", "serve", "--fake", "--fake-step-seconds", "0.06"],
@@ -72,7 +82,8 @@ def site(chromium_path: str, postgres, tmp_path_factory: pytest.TempPathFactory)
     database = Database(url)
     try:
         assert "API key" in said, f"easel serve ended with {process.wait(60)} before it was ready"
-        yield Site(f"http://127.0.0.1:{port}", said["Sign in"], database)
+        stripe.webhook_url = f"http://127.0.0.1:{port}/api/payments/stripe"
+        yield Site(f"http://127.0.0.1:{port}", said["Sign in"], database, stripe)
     finally:
         database.close()
         process.terminate()

@@ -47,7 +47,7 @@ def test_from_nobody_to_a_first_picture(site: Site, open_page: Callable[..., Pag
     page.get_by_label("Prompt", exact=True).fill("a red star")
     page.get_by_label("Steps").fill("5")
     page.get_by_role("button", name="Generate").click()
-    expect(page.get_by_role("status")).to_have_text("Done")
+    expect(page.locator("[data-state]")).to_have_text("Done")
     expect(page.locator("[data-cost]")).to_have_text("Free")
 
 
@@ -101,7 +101,8 @@ def test_a_key_is_made_copied_and_revoked(site: Site, open_page: Callable[..., P
     ask = f"{site.address}/api/v6/images/text2img"
     assert page.request.post(ask, data=fields).status == 200
     assert page.request.post(f"{site.address}/api/wallet_balance", data=fields).status == 403  # only to generate
-    page.get_by_role("button", name="Revoke laptop").click()
+    page.get_by_text("Revoke laptop").click()
+    page.get_by_role("button", name="Revoke for good laptop").click()
     expect(page.get_by_text("1 revoked")).to_be_visible()
     assert page.request.post(ask, data=fields).status == 401
 
@@ -121,7 +122,7 @@ def test_the_pages_about_people_fit_and_follow_the_theme(
         look(name, f"/{name}")
     sign_in(page, site, email)
     page.wait_for_url(f"**{STARTER}")
-    look("account", "/account")
+    look("profile", "/account/profile")
     look("keys", "/account/keys")
     page.get_by_label("Name").fill("laptop")
     page.get_by_role("button", name="Make a key").click()

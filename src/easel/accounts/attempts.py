@@ -35,6 +35,7 @@ LETTERS_FROM: Final = Limit("letters asked for from an address", 10, timedelta(m
 LETTERS_TO: Final = Limit("letters to an e-mail", 4, timedelta(minutes=10))
 SIGN_UPS_FROM: Final = Limit("sign-ups from an address", 10, timedelta(minutes=5))
 PASSWORDS_OF: Final = Limit("passwords of an account", 10, timedelta(minutes=1))
+PAYMENTS_OF: Final = Limit("payments begun by an account", 10, timedelta(minutes=5))
 
 
 def take(session: Session, clock: Clock, limit: Limit, subject: object) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session, contains_eager
 
-from easel.accounts.queries import get_account
+from easel.accounts.queries import LARGEST_ID, get_account
 from easel.accounts.roles import is_operator
 from easel.accounts.secrets import new_key, sha256_of, shown_part
 from easel.accounts.tables import Account, ApiKey, Scope
@@ -15,7 +15,6 @@ from easel.domain.errors import InvalidRequest, NotAllowed, NotAuthenticated, No
 from easel.kit.clock import Clock
 
 NAME_LIMIT = 100
-LARGEST_ID = 2**63 - 1
 USE_IS_NOTED_EVERY = timedelta(minutes=1)
 
 USUAL_SCOPES: Final = (Scope.GENERATE, Scope.READ)

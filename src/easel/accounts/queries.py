@@ -1,7 +1,7 @@
 """Accounts themselves. All SQL about them is here."""
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 
 from sqlalchemy import or_, select
@@ -15,10 +15,12 @@ from easel.domain.errors import Conflict, InvalidRequest, NotFound
 from easel.kit.clock import Clock
 
 NAME_LIMIT = 100
+LARGEST_ID = 2**63 - 1
 
 
 def get_account(session: Session, account_id: int) -> Account:
-    account = session.get(Account, account_id)
+    # A number that no id can be is one that PostgreSQL cannot even be asked for.
+    account = session.get(Account, account_id) if 0 < account_id <= LARGEST_ID else None
     if account is None:
         raise NotFound(f"There is no account {account_id}")
     return account
@@ -29,7 +31,9 @@ def lock_account(session: Session, account_id: int) -> Account:
 
     Rows may still refer to it. Raises NotFound.
     """
-    account = session.get(Account, account_id, with_for_update={"key_share": True}, populate_existing=True)
+    account = None
+    if 0 < account_id <= LARGEST_ID:
+        account = session.get(Account, account_id, with_for_update={"key_share": True}, populate_existing=True)
     if account is None:
         raise NotFound(f"There is no account {account_id}")
     return account
@@ -53,6 +57,22 @@ def list_accounts(session: Session) -> list[Account]:
     return list(session.scalars(select(Account).order_by(Account.id)))
 
 
+def search_accounts(session: Session, words: str = "", *, after: int | None = None, limit: int = 50) -> list[Account]:
+    """By number; those whose number it is, or whose name or email holds it. `after` is an account's number."""
+    wanted, words = select(Account), words.strip()
+    if words:
+        holds = or_(Account.name.icontains(words, autoescape=True), Account.email.icontains(words, autoescape=True))
+        wanted = wanted.where(Account.id == int(words) if re.fullmatch(r"[0-9]{1,18}", words) else holds)
+    if after is not None:
+        wanted = wanted.where(Account.id > after)
+    return list(session.scalars(wanted.order_by(Account.id).limit(limit)))
+
+
+def names_of(session: Session, account_ids: Iterable[int]) -> dict[int, str]:
+    rows = session.execute(select(Account.id, Account.name).where(Account.id.in_(list(account_ids))))
+    return {account_id: name for account_id, name in rows}
+
+
 def create_account(
     session: Session,
     clock: Clock,
@@ -72,12 +92,6 @@ def create_account(
     with _one_account_an_email(session, email):
         session.add(account)
         session.flush()
-    return account
-
-
-def set_plan(session: Session, account_id: int, plan: str) -> Account:
-    account = get_account(session, account_id)
-    account.plan = plan
     return account
 
 

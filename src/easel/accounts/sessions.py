@@ -6,7 +6,7 @@ from typing import Final
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from easel.accounts.keys import LARGEST_ID
+from easel.accounts.queries import LARGEST_ID
 from easel.accounts.secrets import sha256_of
 from easel.accounts.tables import Account, BrowserSession
 from easel.domain.errors import NotFound

@@ -150,6 +150,21 @@ class ProvidedIdentity(Base):
     created_at: Mapped[datetime]
 
 
+class OperatorAction(Base):
+    """What somebody did with power over others. Only added to."""
+
+    __tablename__ = "operator_actions"
+    __table_args__ = (Index(None, "account_id", "id"),)
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    operator_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("accounts.id"))
+    """Whom it was done to; None: to the installation."""
+    sentence: Mapped[str]
+    """Goes on after the operator's name: "suspended Ada"."""
+    created_at: Mapped[datetime]
+
+
 class Allowance(Base):
     """How much of a limit on attempts is used up, as one moment in time; see accounts/attempts.py."""
 

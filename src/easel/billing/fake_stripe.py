@@ -108,7 +108,8 @@ def _handler(stripe: FakeStripe) -> type[BaseHTTPRequestHandler]:
             if session is None:
                 return self.send_error(404)
             amount = f"{session['amount_total'] / 100:.2f} {html.escape(session['currency'].upper())}"
-            page = f"<!doctype html><title>Test payment</title><form method=post><button>Pay {amount}</button></form>"
+            head = "<!doctype html><title>Test payment</title><link rel=icon href=data:,>"
+            page = f"{head}<form method=post><button>Pay {amount}</button></form>"
             self._send("text/html; charset=utf-8", page.encode())
 
         def log_message(self, format: str, *arguments: Any) -> None:

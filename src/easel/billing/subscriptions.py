@@ -44,12 +44,15 @@ def choose(session: Session, clock: Clock, account_id: int, current: str, wanted
     return plan
 
 
-def assign(session: Session, clock: Clock, account_id: int, current: str, wanted: str) -> Plan:
-    """An operator's word. The caller writes the plan into the account. Raises InvalidRequest for an unknown plan."""
+def assign(session: Session, clock: Clock, account_id: int, current: str, wanted: str, *, by: str) -> Plan:
+    """The word of the operator called `by`. The caller writes the plan into the account.
+
+    Raises InvalidRequest for an unknown plan.
+    """
     plan = plan_named(wanted)
     _forget_period(session, account_id)
     if wanted != current:
-        note(session, clock, account_id, current, plan.name, "set by an operator")
+        note(session, clock, account_id, current, plan.name, f"set by {by}")
     return plan
 
 

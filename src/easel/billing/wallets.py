@@ -1,5 +1,6 @@
 """Reading an account's money."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,6 +32,25 @@ class StatementLine:
 def balance(session: Session, account_id: int) -> Micros:
     """What the account may spend."""
     return _balance_of(session, account_id, WalletKind.AVAILABLE)
+
+
+def balances(session: Session, account_ids: Sequence[int]) -> dict[int, Micros]:
+    """What each of the accounts may spend; one that never had money is left out."""
+    rows = select(Wallet.account_id, Wallet.balance).where(
+        Wallet.kind == WalletKind.AVAILABLE, Wallet.account_id.in_(account_ids)
+    )
+    return {account: money for account, money in session.execute(rows) if account is not None and money is not None}
+
+
+def totals(session: Session) -> dict[WalletKind, Micros]:
+    """What lies in all wallets of each kind; together they are zero."""
+    sums = (
+        select(Wallet.kind, func.sum(LedgerEntry.amount).cast(BigInteger))
+        .join(LedgerEntry, LedgerEntry.wallet_id == Wallet.id)
+        .group_by(Wallet.kind)
+    )
+    found = {kind: amount for kind, amount in session.execute(sums)}
+    return {kind: Micros(found.get(kind, 0)) for kind in WalletKind}
 
 
 def reserved(session: Session, account_id: int) -> Micros:

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from easel.catalogue.tables import Model
-from easel.domain.errors import InvalidRequest
+from easel.domain.errors import Conflict, InvalidRequest
 from easel.domain.money import Micros
 
 ID_LIMIT = 100
@@ -66,9 +66,27 @@ def add_model(session: Session, model: Model) -> Model:
 def mark_installed(session: Session, model_id: str, weights: str | None, about: AboutWeights | None = None) -> Model:
     """Write down where a model's weights lie on this installation, None: nowhere any more, and what they are."""
     model = find_model(session, model_id)
-    model.weights = weights
+    model.weights, model.withdrawn = weights, None
     for column, value in asdict(about).items() if about else ():
         setattr(model, column, value)
+    return model
+
+
+def withdraw(session: Session, model_id: str) -> Model:
+    """Have nobody draw with it, as if it were not installed. Raises Conflict for one that is not."""
+    model = find_model(session, model_id)
+    if model.weights is None:
+        raise Conflict(f"{model_id} is not installed, so nobody draws with it as it is")
+    model.weights, model.withdrawn = None, model.weights
+    return model
+
+
+def offer(session: Session, model_id: str) -> Model:
+    """Undo `withdraw`. Raises Conflict for a model that was not withdrawn."""
+    model = find_model(session, model_id)
+    if model.withdrawn is None:
+        raise Conflict(f"{model_id} was not taken off offer; install it with: easel models install {model_id}")
+    model.weights, model.withdrawn = model.withdrawn, None
     return model
 
 

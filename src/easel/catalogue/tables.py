@@ -42,6 +42,9 @@ class Model(Base):
     weights: Mapped[str | None]
     """Where they are on this installation: `package:NAME` or an absolute folder; None while not installed."""
 
+    withdrawn: Mapped[str | None]
+    """Where they are while an operator has taken the model off offer; `weights` is None then."""
+
     # What `easel models install` found out about the weights; None where nobody has looked.
     sha256: Mapped[str | None]
     """Of the weights' one file, as other tools name it; of the list of their files' hashes where there are several."""

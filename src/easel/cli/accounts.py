@@ -12,12 +12,12 @@ from easel.accounts.owner import ensure_owner
 from easel.accounts.recovery import reset_token
 from easel.accounts.sign_in import create_sign_in_token
 from easel.accounts.tables import Role
-from easel.billing import ledger, subscriptions, wallets
+from easel.billing import wallets
 from easel.billing.plans import PLANS, plan_named
 from easel.cli.context import open_installation
-from easel.cli.money import read_dollars
 from easel.domain.errors import InvalidRequest
-from easel.domain.money import format_dollars
+from easel.domain.money import format_dollars, read_dollars
+from easel.generations import operators
 from easel.generations import suspend as suspending
 from easel.kit.ids import new_uuid
 from easel.webhooks.deliver import account_secret
@@ -80,8 +80,8 @@ def credit(
     """Book money that an account has paid."""
     amount = read_dollars(dollars)
     with open_installation() as installation, installation.database.transaction() as session:
-        found = queries.find_account(session, account)
-        ledger.credit(session, installation.clock, found.id, amount, key or new_uuid(), memo)
+        owner, found = ensure_owner(session, installation.clock), queries.find_account(session, account)
+        operators.credit(session, installation.clock, owner, found.id, amount, key or new_uuid(), memo)
         print(f"{found.name} can spend {format_dollars(wallets.balance(session, found.id))}")
 
 
@@ -89,9 +89,8 @@ def credit(
 def plan(account: Annotated[str, ACCOUNT], plan: Annotated[str, PLAN], /) -> None:
     """Change an account's plan. Pictures already asked for keep their price."""
     with open_installation() as installation, installation.database.transaction() as session:
-        found = queries.find_account(session, account)
-        chosen = subscriptions.assign(session, installation.clock, found.id, found.plan, plan)
-        queries.set_plan(session, found.id, chosen.name)
+        owner, found = ensure_owner(session, installation.clock), queries.find_account(session, account)
+        chosen = operators.set_plan(session, installation.clock, owner, found.id, plan)
         print(f"{found.name} is on the plan {chosen.title}: {chosen.queue_limit} requests may be queued")
 
 
@@ -104,7 +103,7 @@ def role(
     """Make a member an admin, or an admin a member."""
     with open_installation() as installation, installation.database.transaction() as session:
         owner, found = ensure_owner(session, installation.clock), queries.find_account(session, account)
-        queries.set_role(session, owner, found.id, role)
+        operators.set_role(session, installation.clock, owner, found.id, role)
         print(f"{found.name} is {'an' if role == Role.ADMIN else 'a'} {role} now")
 
 
@@ -122,7 +121,7 @@ def resume(account: Annotated[str, ACCOUNT], /) -> None:
     """Open a suspended account again."""
     with open_installation() as installation, installation.database.transaction() as session:
         owner, found = ensure_owner(session, installation.clock), queries.find_account(session, account)
-        suspending.resume(session, owner, found.id)
+        suspending.resume(session, installation.clock, owner, found.id)
         print(f"{found.name} may work again")
 
 

@@ -13,9 +13,8 @@ from easel.accounts.queries import find_account
 from easel.accounts.tables import Account, Scope
 from easel.billing import caps
 from easel.cli.context import open_installation
-from easel.cli.money import read_dollars
 from easel.domain.errors import InvalidRequest
-from easel.domain.money import Micros, format_dollars
+from easel.domain.money import Micros, format_dollars, read_dollars
 from easel.kit.clock import Clock
 
 app = App(name="keys", help="Create, cap, list and revoke API keys.")

@@ -13,9 +13,8 @@ from easel.accounts.queries import find_account
 from easel.billing import ledger, wallets
 from easel.billing.audit import audit as find_faults
 from easel.cli.context import open_installation
-from easel.cli.money import read_dollars
 from easel.domain.errors import InvalidRequest
-from easel.domain.money import format_dollars
+from easel.domain.money import format_dollars, read_dollars
 from easel.generations.audit import audit as find_disagreements
 from easel.generations.refund import refund as refund_generation
 from easel.generations.usage import usage as usage_of

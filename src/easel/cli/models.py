@@ -8,16 +8,17 @@ from cyclopts import App, Parameter
 from rich.console import Console
 from rich.table import Column, Table
 
+from easel.accounts.owner import ensure_owner
 from easel.catalogue import queries
 from easel.catalogue.limits import KINDS
 from easel.catalogue.tables import Model
 from easel.catalogue.weights import weights_folder
 from easel.cli.context import open_installation
 from easel.cli.installing import INSTALLERS
-from easel.cli.money import read_dollars
 from easel.cli.orders import AUTO, Installed, Order
 from easel.domain.errors import InvalidRequest
-from easel.domain.money import format_dollars
+from easel.domain.money import format_dollars, read_dollars
+from easel.generations import operators
 
 app = App(name="models", help="List, install and remove models.")
 
@@ -150,7 +151,8 @@ def _new_model(model_id: str, installed: Installed, said: dict[str, str | None])
 def price(model_id: str, dollars: Annotated[str, Parameter(help="A picture, like 0.0047.")], /) -> None:
     """Change what a picture of a model costs. Pictures already asked for keep their price."""
     with open_installation() as installation, installation.database.transaction() as session:
-        model = queries.set_price(session, model_id, read_dollars(dollars))
+        owner = ensure_owner(session, installation.clock)
+        model = operators.set_price(session, installation.clock, owner, model_id, read_dollars(dollars))
         print(f"A picture of {model_id} costs {format_dollars(model.price)}")
 
 

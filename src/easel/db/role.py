@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 ROLE = "easel_service"
 """Shared by all databases of a server: a role belongs to the server."""
 
-APPEND_ONLY = ("ledger_entries", "ledger_transfers", "refunds", "plan_changes", "payment_events")
+APPEND_ONLY = ("ledger_entries", "ledger_transfers", "refunds", "plan_changes", "payment_events", "operator_actions")
 STAYING = ("wallets", "holds")
 """Rows that change in place, but are never removed."""
 

@@ -3,6 +3,8 @@
 from decimal import Decimal, InvalidOperation
 from typing import NewType
 
+from easel.domain.errors import InvalidRequest
+
 Micros = NewType("Micros", int)
 
 MICROS_PER_DOLLAR = 1_000_000
@@ -17,6 +19,14 @@ def micros_from_dollars(text: str) -> Micros:
     if not amount.is_finite() or amount != amount.to_integral_value():
         raise ValueError(f"{text!r} is no whole number of micro-dollars; use at most six decimal places")
     return Micros(int(amount))
+
+
+def read_dollars(text: str, field: str = "dollars") -> Micros:
+    """An amount as a person types it, with or without the sign. Raises InvalidRequest about `field`."""
+    try:
+        return micros_from_dollars(text.strip().removeprefix("$"))
+    except ValueError as error:
+        raise InvalidRequest(field, str(error)) from None
 
 
 def dollars(amount: Micros | int) -> Decimal:

@@ -44,7 +44,7 @@ class GenerationView:
     """Where the pictures are, or will be."""
     temporary: bool
     expired: bool
-    """Whether its pictures were deleted, because they were kept for as long as this installation keeps results."""
+    """Whether all its pictures were deleted: by whoever owns them, or because they were kept as long as is set here."""
     error: str | None
     notes: list[str]
     created_at: datetime
@@ -75,7 +75,8 @@ SEEN: Final = f"""
     SELECT generations.*, jobs.state, jobs.error, jobs.started_at, jobs.finished_at, jobs.attempts,
         jobs.step, jobs.steps, jobs.preview_key, {POSITION} AS queue_position,
         ({LATEST_SECONDS.format(model="generations.model_id")}) AS usual_seconds,
-        EXISTS (SELECT FROM artifacts WHERE generation_id = generations.id AND expired_at IS NOT NULL) AS expired,
+        (SELECT bool_and(expired_at IS NOT NULL) FROM artifacts
+            WHERE generation_id = generations.id) IS TRUE AS expired,
         extract(epoch FROM now - jobs.started_at)::float AS since_claim
     FROM coalesce(%(now)s::timestamptz, statement_timestamp()) AS now, generations
     JOIN jobs ON jobs.kind = 'generate' AND jobs.subject_id = generations.id

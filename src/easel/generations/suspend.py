@@ -2,6 +2,7 @@
 
 from sqlalchemy.orm import Session
 
+from easel.accounts.oversight import note
 from easel.accounts.queries import lock_account
 from easel.accounts.roles import Power, require_over
 from easel.accounts.sessions import end_sessions
@@ -17,15 +18,19 @@ def suspend(session: Session, clock: Clock, operator: Account, account_id: int) 
     """
     account = lock_account(session, account_id)
     require_over(operator, Power.SUSPEND, account)
-    account.suspended_at = account.suspended_at or clock.now()
+    if account.suspended_at is None:
+        account.suspended_at = clock.now()
+        note(session, clock, operator, f"suspended {account.name}", account_id=account_id)
     end_sessions(session, account_id)
     cancel_all(session, clock, account_id)
     return account
 
 
-def resume(session: Session, operator: Account, account_id: int) -> Account:
+def resume(session: Session, clock: Clock, operator: Account, account_id: int) -> Account:
     """Keys work again; browsers sign in again. Raises as `suspend`."""
     account = lock_account(session, account_id)
     require_over(operator, Power.SUSPEND, account)
-    account.suspended_at = None
+    if account.suspended_at is not None:
+        account.suspended_at = None
+        note(session, clock, operator, f"resumed {account.name}", account_id=account_id)
     return account

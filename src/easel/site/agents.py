@@ -17,6 +17,7 @@ FULL: Final = 50
 """Models whose whole page is in llms-full.txt."""
 PRIVATE: Final = (
     "/account",
+    "/operator",
     "/login",
     "/signup",
     "/sign-in",

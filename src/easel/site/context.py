@@ -8,8 +8,10 @@ from easel.accounts.oidc import OidcClient
 from easel.accounts.sign_up import SignUp
 from easel.artifacts.blobs import BlobStore
 from easel.artifacts.links import LinkSigner
+from easel.billing.checkout import Checkout
 from easel.db.listener import NotificationHub
 from easel.db.session import Database
+from easel.domain.money import Micros
 from easel.kit.clock import Clock
 from easel.kit.mail import Postman
 
@@ -47,6 +49,10 @@ class Services(Protocol):
     def default_model(self) -> str: ...
     @property
     def max_wait(self) -> timedelta: ...
+    @property
+    def checkout(self) -> Checkout | None: ...
+    @property
+    def least_top_up(self) -> Micros: ...
     @property
     def doors(self) -> Doors: ...
     @property

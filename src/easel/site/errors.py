@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 
-from easel.domain.errors import DomainError, InvalidRequest, Kind
-from easel.site.site import Site
+from easel.domain.errors import DomainError, InvalidRequest, Kind, NotAuthenticated
+from easel.site.site import SignInFirst, Site
 
 STATUS: Final = {
     Kind.INVALID: 422,
@@ -31,6 +32,13 @@ TITLES: Final = {
 
 UNREADABLE: Final = "The form could not be read. Go back to the page, load it again and send the form once more."
 
+
+class LinkOver(NotAuthenticated):
+    """A mailed link is no longer good; the message says how to get another."""
+
+    title = "This link has been used or has run out"
+
+
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -44,6 +52,8 @@ def page_route(site: Site) -> type[APIRoute]:
             async def answer_with_pages(request: Request) -> Response:
                 try:
                     return await answer(request)
+                except SignInFirst as stranger:
+                    return RedirectResponse(f"/login?{urlencode({'then': stranger.then})}", 303)
                 except DomainError as refusal:
                     return await run_in_threadpool(refusal_page, site, request, refusal)
                 except RequestValidationError as misfit:
@@ -58,7 +68,7 @@ def page_route(site: Site) -> type[APIRoute]:
 
 
 def refusal_page(site: Site, request: Request, refusal: DomainError) -> HTMLResponse:
-    title = TITLES.get(refusal.kind, "This did not work")
+    title = refusal.title if isinstance(refusal, LinkOver) else TITLES.get(refusal.kind, "This did not work")
     status = STATUS[refusal.kind]
     return site.page(request, "message.html", status=status, title=title, sentences=[refusal.message])
 

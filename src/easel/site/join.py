@@ -14,11 +14,11 @@ from easel.billing.plans import PLANS
 from easel.domain.errors import Conflict, DomainError, NotAllowed
 from easel.kit.mail import Mail
 from easel.site import letters
+from easel.site.errors import LinkOver
 from easel.site.refusals import refused
 from easel.site.site import Site
 
-LOOK = ("A link is on its way to you. It is good for a day; if nothing comes, look where your unwanted mail goes.",)
-OVER = "This link has been used or has run out"
+LOOK = "A link is on its way to you. It is good for a day; if nothing comes, look where your unwanted mail goes."
 AGAIN = "A link works once, within a day. Sign up once more for a new one."
 CLOSED = "Accounts are made by whoever runs this installation. Ask them for one."
 TAKEN = "This e-mail has an account already. Sign in with it, or choose a new password if you have forgotten yours."
@@ -53,10 +53,7 @@ class Join:
     def show_confirm(self, request: Request, token: str = "") -> Response:
         """The page that the mailed link opens; it changes nothing, because programs that preview links open it too."""
         self._refuse_closed()
-        email = self._email_of(token)
-        if email is None:
-            return self._site.page(request, "message.html", status=401, title=OVER, sentences=(AGAIN,))
-        return self._confirm_page(request, token, email)
+        return self._confirm_page(request, token, self._email_of(token))
 
     def confirm(
         self,
@@ -67,8 +64,6 @@ class Join:
     ) -> Response:
         self._refuse_closed()
         services, email = self._site.services, self._email_of(token)
-        if email is None:
-            return self._site.page(request, "message.html", status=401, title=OVER, sentences=(AGAIN,))
         try:
             self._site.check_stranger(request, csrf)
             hashed = passwords.hashed(passwords.check_fitness(password, email))
@@ -106,13 +101,15 @@ class Join:
             return letters.sign_up(services.home_url, email, token)
 
         services.postman.post(write)
-        return self._site.page(request, "message.html", title="Look into your mail", sentences=LOOK)
+        return self._site.tell(request, "Look into your mail", LOOK)
 
-    def _email_of(self, token: str) -> str | None:
+    def _email_of(self, token: str) -> str:
         services = self._site.services
         with services.database.transaction() as session:
             seen = one_time.look_at(session, services.clock, Purpose.SIGN_UP, token)
-            return seen.email if seen else None
+        if seen is None or seen.email is None:
+            raise LinkOver(AGAIN)
+        return seen.email
 
     def _refuse_closed(self) -> None:
         if self._site.services.doors.signup != SignUp.OPEN:

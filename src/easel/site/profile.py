@@ -5,6 +5,7 @@ from typing import Annotated, Final
 
 from fastapi import Form, Request, Response
 from fastapi.responses import RedirectResponse
+from sqlalchemy.orm import Session
 
 from easel.accounts import one_time, passwords
 from easel.accounts.attempts import LETTERS_FROM, PASSWORDS_OF, take
@@ -12,15 +13,15 @@ from easel.accounts.emails import normalise
 from easel.accounts.queries import get_account, set_email, set_name
 from easel.accounts.recovery import begin_email_change, change_password, finish_email_change
 from easel.accounts.sessions import end_session, end_sessions, list_sessions
-from easel.accounts.tables import Account, Purpose
+from easel.accounts.tables import Account, OneTimeToken, Purpose
 from easel.domain.errors import DomainError, InvalidRequest, NotFound
 from easel.site import letters
-from easel.site.join import OVER
+from easel.site.errors import LinkOver
 from easel.site.refusals import refused
 from easel.site.sessions import COOKIE
-from easel.site.site import Site, Visitor
+from easel.site.site import Site
 
-HERE: Final = "/account"
+HERE: Final = "/account/profile"
 AGAIN: Final = "A link works once, within a day. Ask for a new one on your account's page."
 DONE: Final = {
     "name": "Your name is changed.",
@@ -36,20 +37,16 @@ class Profile:
         self._site = site
 
     def show(self, request: Request, done: str = "") -> Response:
-        visitor = self._visitor(request)
-        if visitor is None:
-            return RedirectResponse(f"/login?then={HERE}", 303)
-        return self._page(request, visitor, done=DONE.get(done, ""))
+        return self._page(request, done=DONE.get(done, ""))
 
     def rename(
         self, request: Request, csrf: Annotated[str, Form()] = "", name: Annotated[str, Form()] = ""
     ) -> Response:
         try:
-            with self._site.services.database.transaction() as session:
-                visitor = self._site.sender(session, request, csrf)
+            with self._site.sent(request, csrf) as (session, visitor):
                 set_name(session, visitor.account.id, name)
-        except InvalidRequest as refusal:
-            return self._refused(request, refusal, form="name", typed=name)
+        except DomainError as refusal:
+            return self._page(request, refusal, form="name", typed=name)
         return _done("name")
 
     def change_email(
@@ -61,8 +58,8 @@ class Profile:
     ) -> Response:
         """At once, or after the new address is proved by a mailed link, as the installation is set."""
         services = self._site.services
-        account = self._sender(request, csrf)
         try:
+            account = self._sender(request, csrf)
             wanted = normalise(email)
             self._check_password(account, password)
             if services.doors.verify_email:
@@ -71,17 +68,14 @@ class Profile:
             with services.database.transaction() as session:
                 set_email(session, services.clock, account.id, wanted, proved=False)
         except DomainError as refusal:
-            return self._refused(request, refusal, form="email", typed=email)
+            return self._page(request, refusal, form="email", typed=email)
         self._tell_old_address(account.email)
         return _done("email")
 
     def show_confirm(self, request: Request, token: str = "") -> Response:
         """The page that the mailed link opens; it changes nothing, because programs that preview links open it too."""
-        services = self._site.services
-        with services.database.transaction() as session:
-            seen = one_time.look_at(session, services.clock, Purpose.EMAIL, token)
-        if seen is None:
-            return self._over(request)
+        with self._site.services.database.transaction() as session:
+            seen = self._seen(session, token)
         return self._site.stranger_page(request, "confirm_email.html", token=token, email=seen.email)
 
     def confirm(
@@ -91,10 +85,7 @@ class Profile:
         services = self._site.services
         self._site.check_stranger(request, csrf)
         with services.database.transaction() as session:
-            seen = one_time.look_at(session, services.clock, Purpose.EMAIL, token)
-            if seen is None or seen.account_id is None:
-                return self._over(request)
-            old = get_account(session, seen.account_id).email
+            old = get_account(session, self._seen(session, token).account_id or 0).email
             finish_email_change(session, services.clock, token)
         self._tell_old_address(old)
         return _done("email")
@@ -107,16 +98,15 @@ class Profile:
         new_password: Annotated[str, Form()] = "",
     ) -> Response:
         services = self._site.services
-        account = self._sender(request, csrf)
         try:
+            account = self._sender(request, csrf)
             self._check_password(account, password)
             fresh = passwords.hashed(_new(new_password, account.email))
-            with services.database.transaction() as session:
-                visitor = self._site.sender(session, request, csrf)
+            with self._site.sent(request, csrf) as (session, visitor):
                 seen, mine = account.password_hash, visitor.session.id
                 change_password(session, services.clock, account.id, seen, fresh, but=mine)
         except DomainError as refusal:
-            return self._refused(request, refusal, form="password")
+            return self._page(request, refusal, form="password")
         if account.email:
             told = letters.password_changed(services.home_url, account.email)
             services.postman.post(lambda: told)
@@ -138,13 +128,16 @@ class Profile:
         response.delete_cookie(COOKIE)
         return response
 
-    def _visitor(self, request: Request) -> Visitor | None:
-        with self._site.services.database.transaction() as session:
-            return self._site.visitor(session, request)
-
     def _sender(self, request: Request, csrf: str) -> Account:
-        with self._site.services.database.transaction() as session:
-            return self._site.sender(session, request, csrf).account
+        with self._site.sent(request, csrf) as (_, visitor):
+            return visitor.account
+
+    def _seen(self, session: Session, token: str) -> OneTimeToken:
+        """What a mailed link is for. Raises LinkOver."""
+        seen = one_time.look_at(session, self._site.services.clock, Purpose.EMAIL, token)
+        if seen is None:
+            raise LinkOver(AGAIN)
+        return seen
 
     def _check_password(self, account: Account, password: str) -> None:
         """Raises InvalidRequest, and TooManyAttempts. Who has none yet has shown enough by being signed in."""
@@ -169,16 +162,9 @@ class Profile:
             letter = letters.address_changed(self._site.services.home_url, old)
             self._site.services.postman.post(lambda: letter)
 
-    def _refused(self, request: Request, refusal: DomainError, *, form: str, typed: str = "") -> Response:
-        visitor = self._visitor(request)
-        if visitor is None:
-            raise refusal
-        return self._page(request, visitor, refusal, form=form, typed=typed)
-
     def _page(
         self,
         request: Request,
-        visitor: Visitor,
         refusal: DomainError | None = None,
         *,
         form: str = "",
@@ -186,16 +172,12 @@ class Profile:
         done: str = "",
     ) -> Response:
         """`form` is the one that was refused, and `typed` what stood in its first field."""
-        services = self._site.services
-        with services.database.transaction() as session:
-            browsers = list_sessions(session, services.clock, visitor.account.id)
+        with self._site.mine(request) as (session, visitor):
+            browsers = list_sessions(session, self._site.services.clock, visitor.account.id)
         shown = refused(refusal)
         return self._site.page(
-            request, "account.html", visitor=visitor, browsers=browsers, form=form, typed=typed, done=done, **shown
+            request, "profile.html", visitor=visitor, browsers=browsers, form=form, typed=typed, done=done, **shown
         )
-
-    def _over(self, request: Request) -> Response:
-        return self._site.page(request, "message.html", status=401, title=OVER, sentences=(AGAIN,))
 
 
 def _new(password: str, email: str | None) -> str:

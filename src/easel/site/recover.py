@@ -14,6 +14,7 @@ from easel.accounts.tables import Purpose
 from easel.domain.errors import DomainError
 from easel.kit.mail import Mail
 from easel.site import letters
+from easel.site.errors import LinkOver
 from easel.site.refusals import refused
 from easel.site.site import Site
 
@@ -21,7 +22,6 @@ LOOK = (
     "If there is an account with this e-mail, a link is on its way to it. It is good for an hour.",
     "If nothing comes, look where your unwanted mail goes, and whether you signed up with another address.",
 )
-OVER = "This link has been used or has run out"
 AGAIN = "A link works once, within an hour, and a newer password ends it. Ask for a new one at /forgot."
 
 
@@ -50,11 +50,10 @@ class Recover:
             return letters.reset(services.home_url, *begun) if begun else None
 
         services.postman.post(write)
-        return self._site.page(request, "message.html", title="Look into your mail", sentences=LOOK)
+        return self._site.tell(request, "Look into your mail", *LOOK)
 
     def show_choose(self, request: Request, token: str = "") -> Response:
-        email = self._email_of(token)
-        return self._over(request) if email is None else self._choose_page(request, token, email)
+        return self._choose_page(request, token, self._email_of(token))
 
     def choose(
         self,
@@ -65,8 +64,6 @@ class Recover:
     ) -> Response:
         """Set the password and sign this browser in, as the only one."""
         services, email = self._site.services, self._email_of(token)
-        if email is None:
-            return self._over(request)
         try:
             self._site.check_stranger(request, csrf)
             hashed = passwords.hashed(passwords.check_fitness(password, email))
@@ -81,17 +78,14 @@ class Recover:
             services.postman.post(lambda: told)
         return answer
 
-    def _email_of(self, token: str) -> str | None:
-        """The address, or the name where there is none, of whoever the token is for; None when it is no longer good."""
+    def _email_of(self, token: str) -> str:
+        """The address, or the name where there is none, of whoever the token is for. Raises LinkOver."""
         services = self._site.services
         with services.database.transaction() as session:
             seen = one_time.look_at(session, services.clock, Purpose.RESET, token)
             if seen is None or seen.account_id is None:
-                return None
+                raise LinkOver(AGAIN)
             return seen.email or get_account(session, seen.account_id).name
-
-    def _over(self, request: Request) -> Response:
-        return self._site.page(request, "message.html", status=401, title=OVER, sentences=(AGAIN,))
 
     def _page(self, request: Request, refusal: DomainError | None = None, *, email: str = "") -> Response:
         return self._site.stranger_page(request, "forgot.html", **refused(refusal), email=email)

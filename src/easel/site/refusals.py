@@ -12,6 +12,11 @@ LABELS: Final[Mapping[str, str]] = {
     "new_password": "New password",
     "name": "Name",
     "scopes": "Scopes",
+    "amount": "Amount",
+    "total": "In all",
+    "monthly": "A month",
+    "memo": "Memo",
+    "price": "Price",
 }
 
 
@@ -21,6 +26,8 @@ def refused(refusal: DomainError | None) -> dict[str, Any]:
         return {"status": 200, "errors": {}, "notice": ""}
     shown: dict[str, Any] = {"status": STATUS[refusal.kind], "errors": {}, "notice": refusal.message}
     if isinstance(refusal, InvalidRequest) and refusal.field in LABELS:
-        sentence = LABELS[refusal.field] + refusal.message.removeprefix(refusal.field)
+        # Many refusals begin with the field's name, which people know by its label.
+        begins = refusal.message.startswith(f"{refusal.field} ")
+        sentence = LABELS[refusal.field] + refusal.message.removeprefix(refusal.field) if begins else refusal.message
         shown |= {"errors": {refusal.field: sentence}, "notice": ""}
     return shown

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from easel.domain.money import format_dollars
 from easel.site.covers import cover
 from easel.site.pictures import blur
-from easel.site.words import browser, code, line, moment, number, seconds, with_code
+from easel.site.words import browser, code, line, moment, money_word, number, plain_dollars, seconds, with_code
 
 HEADERS: Final = {
     "Content-Security-Policy": "; ".join(
@@ -67,6 +67,8 @@ def _environment(*, autoescape: bool) -> Environment:
         "with_code": with_code,
         "browser": browser,
         "moment": moment,
+        "money_word": money_word,
+        "plain_dollars": plain_dollars,
         "line": line,
         "code": code,
     }

@@ -14,17 +14,26 @@ from easel.site.docs import Docs
 from easel.site.entrance import Entrance
 from easel.site.errors import page_route
 from easel.site.exhibiting import Exhibiting
+from easel.site.gallery import Gallery
 from easel.site.join import Join
 from easel.site.keyring import Keyring
 from easel.site.live import Live
 from easel.site.login import Login
 from easel.site.models import Models
+from easel.site.operator_accounts import OperatorAccounts
+from easel.site.operator_models import OperatorModels
+from easel.site.operators import Operators
+from easel.site.overview import Overview
+from easel.site.plan import PlanPage
 from easel.site.playground import Playground
 from easel.site.profile import Profile
 from easel.site.provider import ThroughProvider
 from easel.site.recover import Recover
 from easel.site.sessions import SessionSigner
 from easel.site.site import Site
+from easel.site.usage import UsagePage
+from easel.site.wallet import WalletPage
+from easel.site.webhooks import WebhookLog
 
 STATIC: Final = Path(__file__).parent / "static"
 """Served under /static."""
@@ -36,8 +45,10 @@ def site_router(services: Services) -> APIRouter:
     site = Site(services, SessionSigner(services.secret))
     browse, entrance, playground, live = Browse(site), Entrance(site), Playground(site), Live(site)
     login, provider, join, recover = Login(site), ThroughProvider(site), Join(site), Recover(site)
-    profile, keyring = Profile(site), Keyring(site)
+    profile, keyring, wallet, plan = Profile(site), Keyring(site), WalletPage(site), PlanPage(site)
     models, docs, agents, exhibiting = Models(site), Docs(site), Agents(site), Exhibiting(site)
+    gallery, usage, webhooks = Gallery(site), UsagePage(site), WebhookLog(site)
+    operators, accounts, offers = Operators(site), OperatorAccounts(site), OperatorModels(site)
     router = APIRouter(route_class=page_route(site), include_in_schema=False)
 
     def public(path: str, show: Show, twin: Show | None = None) -> None:
@@ -80,7 +91,14 @@ def site_router(services: Services) -> APIRouter:
     router.get("/reset")(recover.show_choose)
     router.post("/reset")(recover.choose)
 
-    router.get("/account")(profile.show)
+    router.get("/account")(Overview(site).show)
+    router.get("/account/wallet")(wallet.show)
+    router.post("/account/wallet")(wallet.top_up)
+    router.get("/account/wallet/statement.csv")(wallet.statement)
+    router.get("/account/plan")(plan.show)
+    router.post("/account/plan")(plan.choose)
+    router.post("/account/plan/renewal")(plan.renew)
+    router.get("/account/profile")(profile.show)
     router.post("/account/name")(profile.rename)
     router.post("/account/email")(profile.change_email)
     router.get("/account/email/confirm")(profile.show_confirm)
@@ -90,7 +108,34 @@ def site_router(services: Services) -> APIRouter:
     router.post("/account/sessions/{session_id}/end")(profile.end_one)
     router.get("/account/keys")(keyring.show)
     router.post("/account/keys")(keyring.create)
+    router.post("/account/keys/{key_id}/cap")(keyring.cap)
     router.post("/account/keys/{key_id}/revoke")(keyring.revoke)
+
+    router.get("/account/pictures")(gallery.show)
+    router.get("/account/pictures/{generation_id}/{index}.webp")(gallery.small)
+    router.post("/generations/{generation_id}/pictures/{index}/delete")(gallery.delete)
+    router.get("/account/usage")(usage.show)
+    router.get("/account/usage.csv")(usage.table)
+    router.get("/account/webhooks")(webhooks.show)
+    router.post("/account/webhooks/{event_id}/redeliver")(webhooks.redeliver)
+
+    router.get("/operator")(operators.show)
+    router.get("/operator/now")(operators.now)
+    router.post("/operator/generations/{generation_id}/stop")(operators.stop)
+    router.get("/operator/accounts")(accounts.list)
+    router.get("/operator/accounts/{account_id}")(accounts.show)
+    router.post("/operator/accounts/{account_id}/plan")(accounts.set_plan)
+    router.post("/operator/accounts/{account_id}/credit")(accounts.credit)
+    router.post("/operator/accounts/{account_id}/role")(accounts.set_role)
+    router.post("/operator/accounts/{account_id}/suspend")(accounts.suspend)
+    router.post("/operator/accounts/{account_id}/resume")(accounts.resume)
+    router.get("/operator/models")(offers.show)
+    router.post("/operator/models/price")(offers.set_price)
+    router.post("/operator/models/withdraw")(offers.withdraw)
+    router.post("/operator/models/offer")(offers.offer)
+    router.get("/operator/ledger")(operators.ledger)
+    router.post("/operator/ledger")(operators.audit)
+    router.get("/operator/log")(operators.log)
 
     router.get("/sign-in")(entrance.show)
     router.post("/sign-in")(entrance.sign_in)

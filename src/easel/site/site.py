@@ -1,5 +1,7 @@
 """What every page shares: the services, the visitor's session and the templates."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -10,8 +12,10 @@ from sqlalchemy.orm import Session
 
 from easel.accounts.attempts import network_of
 from easel.accounts.keys import refuse_suspended
+from easel.accounts.roles import is_operator
 from easel.accounts.sessions import LIFETIME, end_session, find_session, open_session
 from easel.accounts.tables import Account, BrowserSession
+from easel.billing.notices import is_low
 from easel.billing.plans import Plan, plan_named
 from easel.billing.wallets import balance
 from easel.catalogue.queries import find_model
@@ -28,6 +32,14 @@ UNKNOWN_FORM = "This form was opened too long ago, or the browser keeps no cooki
 GROWN_OLD = "This page was opened before you signed in anew. Press the button once more."
 
 
+class SignInFirst(NotAuthenticated):
+    """A stranger asks for a page about oneself; `then` is where to go once it is known who that is."""
+
+    def __init__(self, then: str) -> None:
+        super().__init__(ENDED)
+        self.then = then
+
+
 @dataclass(frozen=True)
 class Visitor:
     """A signed-in person."""
@@ -38,6 +50,14 @@ class Visitor:
     balance: Micros | None
     """None where the plan asks for no money."""
     csrf: str
+
+    @property
+    def is_operator(self) -> bool:
+        return is_operator(self.account)
+
+    @property
+    def is_short_of_money(self) -> bool:
+        return self.balance is not None and is_low(self.balance)
 
 
 @dataclass(frozen=True)
@@ -55,6 +75,21 @@ class Site:
         known, account = found
         plan, money = plan_named(account.plan), money_of(session, account)
         return Visitor(account, known, plan, money, self.sessions.form_token(token))
+
+    @contextmanager
+    def mine(self, request: Request) -> Generator[tuple[Session, Visitor]]:
+        """A page about oneself, in one transaction. Raises SignInFirst for a stranger."""
+        with self.services.database.transaction() as session:
+            visitor = self.visitor(session, request)
+            if visitor is None:
+                raise SignInFirst(request.url.path if request.method == "GET" else "/account")
+            yield session, visitor
+
+    @contextmanager
+    def sent(self, request: Request, csrf: str) -> Generator[tuple[Session, Visitor]]:
+        """A form that somebody sends, in one transaction. Raises as `sender`."""
+        with self.services.database.transaction() as session:
+            yield session, self.sender(session, request, csrf)
 
     def sender(self, session: Session, request: Request, csrf: str) -> Visitor:
         """Who sends a form of ours. Raises as `form_owner`, and NotAllowed for a suspended account."""
@@ -82,6 +117,10 @@ class Site:
             with self.services.database.transaction() as session:
                 context["visitor"] = self.visitor(session, request)
         return self.renderer.page(template, status=status, **context)
+
+    def tell(self, request: Request, title: str, *sentences: str) -> HTMLResponse:
+        """A page that says something and asks nothing."""
+        return self.page(request, "message.html", title=title, sentences=sentences)
 
     def sign_in(self, session: Session, request: Request, account: Account, then: str) -> RedirectResponse:
         """A new session for this browser, whatever it was before: nobody can have known its token."""

@@ -6,6 +6,8 @@ from typing import Final
 
 from markupsafe import Markup, escape
 
+from easel.domain.money import Micros, format_dollars
+
 
 def number(value: float) -> str:
     """`4.0` -> `4`, `7.5` -> `7.5`: no digit that says nothing."""
@@ -27,6 +29,28 @@ def ahead(others: int | None) -> str:
     if not others:
         return "You are next."
     return "One request is ahead of you." if others == 1 else f"{others} requests are ahead of you."
+
+
+MONEY: Final = {
+    "hold": "Set aside for pictures",
+    "capture": "Pictures delivered",
+    "release": "Set aside, not needed",
+    "credit": "Credit",
+    "refund": "Given back",
+    "payback": "Returned to the card",
+    "fee": "Plan",
+    "adjustment": "Correction",
+}
+
+
+def money_word(kind: str) -> str:
+    """What a transfer of the ledger is called in a statement."""
+    return MONEY.get(kind, kind.capitalize())
+
+
+def plain_dollars(amount: Micros | None) -> str:
+    """As a field of a form holds it: `10.00`; nothing for none."""
+    return "" if amount is None else format_dollars(amount).removeprefix("$").replace(",", "")
 
 
 BROWSERS: Final = (

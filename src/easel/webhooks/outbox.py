@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import delete, literal, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -173,10 +173,21 @@ def _write_log(session: Session, clock: Clock, event: WebhookDelivery, outcome: 
 
 
 def list_deliveries(
-    session: Session, account_id: int | None = None, *, limit: int = 50, undelivered: bool = False
+    session: Session,
+    account_id: int | None = None,
+    *,
+    limit: int = 50,
+    undelivered: bool = False,
+    before: UUID | None = None,
 ) -> list[WebhookDelivery]:
-    """The newest events first, of one account or of all."""
-    newest = select(WebhookDelivery).order_by(WebhookDelivery.created_at.desc(), WebhookDelivery.id).limit(limit)
+    """The newest events first, of one account or of all; `before` is an event: the next page ends there."""
+    place = (WebhookDelivery.created_at, WebhookDelivery.id)
+    newest = select(WebhookDelivery).order_by(*(part.desc() for part in place)).limit(limit)
+    if before is not None:
+        there = session.get(WebhookDelivery, before)
+        if there is None:
+            return []
+        newest = newest.where(tuple_(*place) < tuple_(literal(there.created_at), literal(there.id)))
     if account_id is not None:
         newest = newest.where(WebhookDelivery.account_id == account_id)
     if undelivered:

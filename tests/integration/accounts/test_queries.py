@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy.orm import Session
 
-from easel.accounts.queries import create_account, find_account, get_account, list_accounts, set_plan
+from easel.accounts.queries import create_account, find_account, get_account, list_accounts
 from easel.accounts.tables import Role
 from easel.domain.errors import Conflict, InvalidRequest, NotFound
 from easel.kit.clock import SettableClock
@@ -64,14 +64,6 @@ class TestFindAccount:
         numbers = [str(create_account(session, clock, "ann", f"{n}@example.org").id) for n in range(2)]
         with pytest.raises(Conflict, match=f"say which by its number: {', '.join(numbers)}"):
             find_account(session, "ann")
-
-
-def test_a_plan_is_changed(session: Session, clock: SettableClock) -> None:
-    account = create_account(session, clock, "ann")
-    set_plan(session, account.id, "standard")
-    session.flush()
-    session.expire_all()
-    assert get_account(session, account.id).plan == "standard"
 
 
 def test_an_unknown_account_is_not_found(session: Session) -> None:

@@ -82,7 +82,7 @@ def test_an_operators_word_costs_nothing_and_does_not_end(
 ) -> None:
     account = rich(0)
     with database.transaction() as session:
-        subscriptions.assign(session, clock, account, "pay-as-you-go", "premium")
+        subscriptions.assign(session, clock, account, "pay-as-you-go", "premium", by="Grace")
     clock.advance(timedelta(days=400))
     with database.transaction() as session:
         assert renewed(session, clock) == {}

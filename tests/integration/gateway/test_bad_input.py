@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shop import MONEY, TEXT2IMG, Shop
 
-from easel.accounts.queries import set_plan
+from easel.accounts.queries import get_account
 from easel.billing import ledger
 from easel.domain.money import Micros
 from easel.gateway.dialects.modelslab import pictures, utilities
@@ -132,7 +132,7 @@ def test_a_wallet_that_is_too_light(shop: Shop) -> None:
 
 def test_a_queue_that_is_full(shop: Shop) -> None:
     with shop.services.database.transaction() as session:
-        set_plan(session, shop.account_id, "pay-as-you-go")
+        get_account(session, shop.account_id).plan = "pay-as-you-go"
     for _ in range(5):
         assert shop.submit().status_code == 200
     held = shop.money

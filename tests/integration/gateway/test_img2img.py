@@ -12,7 +12,7 @@ from PIL import Image
 from receiver import Answer, Receiver
 from shop import MONEY, Shop
 
-from easel.accounts.queries import set_plan
+from easel.accounts.queries import get_account
 from easel.artifacts.reading import MOST_BYTES
 from easel.gateway.app import create_app
 from easel.gateway.dialects.modelslab.paths import DOORS, Operation
@@ -177,7 +177,7 @@ class TestWhatCannotBeHad:
 
     def test_nothing_is_fetched_for_a_full_queue(self, near: Shop, receiver: Receiver) -> None:
         with near.services.database.transaction() as session:
-            set_plan(session, near.account_id, "pay-as-you-go")
+            get_account(session, near.account_id).plan = "pay-as-you-go"
         for _ in range(5):
             near.submit()
         assert near.post(IMG2IMG, init_image=receiver.url).status_code == 429

@@ -11,7 +11,7 @@ from PIL import Image
 from shop import TEXT2IMG, Shop
 
 from easel.accounts.keys import create_key
-from easel.accounts.queries import create_account, get_account, set_plan
+from easel.accounts.queries import create_account, get_account
 from easel.accounts.tables import Role, Scope
 from easel.gateway.app import create_app
 from easel.gateway.dialects.modelslab.deeds import NOT_HERE, OPERATE
@@ -94,7 +94,7 @@ def test_what_the_plan_gives(shop: Shop) -> None:
     path = "/api/subscribed_products"
     assert shop.post(path).json()["data"]["imagen"]["total_api_call"] is None
     with shop.services.database.transaction() as session:
-        set_plan(session, shop.account_id, "free")
+        get_account(session, shop.account_id).plan = "free"
     shop.submit(samples=4)
     product = shop.client.request("GET", path, json={"key": shop.key}).json()["data"]["imagen"]
     assert product == {"total_api_call": 20, "api_call_remaining": 16, "percentage_used": 20}

@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from easel.accounts.keys import create_key
-from easel.accounts.queries import create_account, get_account, set_plan
+from easel.accounts.queries import create_account, get_account
 from easel.accounts.tables import Account
 from easel.artifacts.store import StoredPicture, artifacts_of, picture_key
 from easel.billing import ledger
@@ -291,7 +291,8 @@ def test_the_free_plan_draws_its_pictures_of_the_day_and_no_more(
     database: Database, clock: SettableClock, account: Account, order: Callable[..., Generation]
 ) -> None:
     with database.transaction() as session:
-        account = set_plan(session, account.id, "free")
+        account = get_account(session, account.id)
+        account.plan = "free"
     draft = GenerationDraft(model_id="easel-starter", prompt="x", samples=4)
 
     def draw() -> None:
@@ -314,7 +315,8 @@ def test_premium_costs_nothing_and_is_written_down_all_the_same(
     database: Database, clock: SettableClock, account: Account
 ) -> None:
     with database.transaction() as session:
-        account = set_plan(session, account.id, "premium")
+        account = get_account(session, account.id)
+        account.plan = "premium"
         generation = submit(session, clock, account, DRAFT, base_url="")
     lease = claim_one(database, clock)
     with database.transaction() as session:

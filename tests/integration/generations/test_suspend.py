@@ -58,7 +58,7 @@ def test_keys_are_refused_with_a_sentence_and_work_again_afterwards(
     with database.transaction() as session, pytest.raises(NotAllowed, match="suspended; ask the operator"):
         authenticate(session, clock, secret, Scope.READ)
     with database.transaction() as session:
-        resume(session, owner, account.id)
+        resume(session, clock, owner, account.id)
     with database.transaction() as session:
         assert authenticate(session, clock, secret, Scope.READ).account_id == account.id
 
@@ -70,7 +70,7 @@ def test_browsers_are_signed_out_and_stay_so(
         token = open_session(session, clock, account.id)
     close(database, clock, owner, account)
     with database.transaction() as session:
-        resume(session, owner, account.id)
+        resume(session, clock, owner, account.id)
         assert find_session(session, clock, token) is None
 
 
@@ -107,7 +107,7 @@ def test_who_may_not_does_not(database: Database, clock: SettableClock, actor: R
     with database.transaction() as session:
         by = create_account(session, clock, "by", role=actor)
         on = create_account(session, clock, "on", role=target)
-    for verb in (lambda s: suspend(s, clock, by, on.id), lambda s: resume(s, by, on.id)):
+    for verb in (lambda s: suspend(s, clock, by, on.id), lambda s: resume(s, clock, by, on.id)):
         with database.transaction() as session, pytest.raises(NotAllowed):
             verb(session)
     with database.transaction() as session:
