@@ -82,6 +82,11 @@ class Settings(BaseSettings):
         description="Puts prompts into English for multi_lingual: a command that reads the text and writes its "
         "translation, or a Python function as module:function. No prompt is translated without one.",
     )
+    safety_checker: Annotated[Path, AfterValidator(Path.expanduser)] | None = Field(
+        None,
+        description="Folder of a StableDiffusionSafetyChecker in diffusers' layout, which workers look at pictures "
+        "with when safety_checker is asked for; without one they say that nobody looked.",
+    )
     default_model: str = Field("easel-starter", description="The model of a request that names none.")
     a1111_open: bool = Field(
         False,

@@ -88,6 +88,8 @@ def infotext(
         },
         "Lora hashes": _hashes(lora_hashes),
         "TI hashes": _hashes(embedding_hashes),
+        "Postprocess upscale by": extras.upscale if extras.upscale > 1 else None,
+        "Postprocess upscaler": (extras.upscaler or "Lanczos") if extras.upscale > 1 else None,
         "Emphasis": "Original" if any(mark in f"{request.prompt}{request.negative_prompt}" for mark in "([") else None,
         "Version": f"easel {__version__}",
     }

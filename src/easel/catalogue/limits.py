@@ -5,17 +5,18 @@ The sentences name fields as the wire does (num_inference_steps, guidance_scale)
 
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, TypeVar
 
 from pydantic import TypeAdapter
 
+from easel.catalogue.finishing import check_finishing
 from easel.catalogue.sources import Size, check_sources, size_like
 from easel.catalogue.tables import Model
 from easel.domain.errors import InvalidRequest, ModelNotInstalled
 from easel.domain.prompt import check_prompt
-from easel.domain.request import SEED_LIMIT, GenerationDraft, GenerationRequest
+from easel.domain.request import SEED_LIMIT, Extras, GenerationDraft, GenerationRequest
 from easel.domain.sampling import Sampler, Spacing
 
 RANDOM_SEED = -1
@@ -30,6 +31,9 @@ KINDS: Final[Mapping[str, str]] = {
     "upscaler": "an upscaler",
 }
 """As sentences say them."""
+
+LARGEST_ENLARGED: Final = 1024
+"""Pixels along a side up to which a picture is enlarged because the model does not draw it so large."""
 
 Value = TypeVar("Value")
 Number = TypeVar("Number", int, float)
@@ -120,13 +124,13 @@ def resolve(
     defaults, limits = defaults_of(model), limits_of(model)
     if model.weights is None:
         raise ModelNotInstalled(model.model_id)
-    extras = check_sources(draft.extras, sizes)
-    width, height = _size_of(draft, defaults, limits, sizes)
+    check_sources(draft.extras, sizes)
+    (width, height), extras = within_reach(draft, _size_of(draft, defaults, limits, sizes), limits)
     steps = _check_range("num_inference_steps", _or(draft.steps, defaults.steps), limits.min_steps, limits.max_steps)
     guidance = _or(draft.guidance, defaults.guidance)
     _check_range("guidance_scale", guidance, limits.min_guidance, limits.max_guidance)
     _check_range("clip_skip", draft.extras.clip_skip, 1, limits.max_clip_skip)
-    return GenerationRequest(
+    request = GenerationRequest(
         model_id=model.model_id,
         prompt=_check_prompt(draft, limits, steps, guidance),
         negative_prompt=_check_negative_prompt(draft.negative_prompt, limits, steps),
@@ -140,6 +144,16 @@ def resolve(
         spacing=_or(draft.spacing, defaults.spacing),
         extras=extras,
     )
+    check_finishing(extras, request.drawn_size)
+    return request
+
+
+def within_reach(draft: GenerationDraft, size: Size, limits: Limits) -> tuple[Size, Extras]:
+    """The size to draw, and the extras with the size that was asked, where the model does not draw that."""
+    too_large = max(size) > limits.max_size and min(size) > 0
+    if not (draft.enlarges and too_large and max(size) <= LARGEST_ENLARGED and draft.extras.init_image is None):
+        return size, draft.extras
+    return nearest_size(limits, *size), replace(draft.extras, output_width=size[0], output_height=size[1])
 
 
 def _size_of(draft: GenerationDraft, defaults: Defaults, limits: Limits, sizes: Mapping[str, Size]) -> Size:

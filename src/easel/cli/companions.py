@@ -1,4 +1,4 @@
-"""How `easel models install` takes textual inversions and autoencoders: they are used where they are."""
+"""How `easel models install` takes textual inversions, autoencoders and upscalers: they are used where they are."""
 
 from collections.abc import Callable
 from operator import eq
@@ -53,6 +53,26 @@ def install_vae(order: Order) -> Installed:
             parameters=found.header.parameters,
         ),
         columns={"family": family},
+    )
+
+
+def install_upscaler(order: Order) -> Installed:
+    """Raises InvalidRequest for a file that is none of the networks that enlarge pictures here."""
+    from easel.engine.ldm.copying import sha256_of
+    from easel.engine.upscaling.layout import open_upscaler
+
+    file = _one_file(_given(order))
+    found = open_upscaler(file)
+    return Installed(
+        weights=str(file),
+        about=AboutWeights(
+            format="safetensors",
+            sha256=sha256_of(file),
+            size_bytes=file.stat().st_size,
+            parameters=found.header.parameters,
+            facts={"factor": found.network.factor},
+        ),
+        notes=("Pictures that are asked for with upscale are enlarged by it, unless another one is named.",),
     )
 
 

@@ -15,6 +15,7 @@ from easel.artifacts.store import SUFFIXES
 from easel.catalogue.adapters import STRONGEST
 from easel.catalogue.controls import check_kind, check_numbers
 from easel.catalogue.entries import read_entries
+from easel.catalogue.finishing import check_finishing
 from easel.catalogue.habits import defaults_for, limits_for
 from easel.catalogue.limits import Defaults, Limits, read_defaults, read_limits
 from easel.catalogue.sources import check_sources, size_like
@@ -42,6 +43,7 @@ class Files:
     vae: Path | None
     controls: list[Path]
     """Folders of ControlNets, in the request's order."""
+    upscaler: Path | None
 
 
 def generate(
@@ -102,6 +104,11 @@ def generate(
             "several times."
         ),
     ] = None,
+    upscale: Annotated[int, Parameter(help="Enlarge the picture so many times, 1 to 4.")] = 1,
+    upscaler: Annotated[
+        Path | None,
+        Parameter(help="By this network, an ESRGAN or Real-ESRGAN .safetensors file; resampled otherwise."),
+    ] = None,
     enhance: Annotated[bool, Parameter(negative="", help="Make the prompts richer.")] = False,
     style: Annotated[str | None, Parameter(help="Draw in a style, such as anime, watercolor or line-art.")] = None,
 ) -> None:
@@ -129,6 +136,7 @@ def generate(
         embeddings=[_there("embedding", file) for file in embedding or []],
         vae=_there("vae", vae) if vae else None,
         controls=[folder for _, folder, _ in steered],
+        upscaler=_there("upscaler", upscaler) if upscaler else None,
     )
     extras = Extras(
         adapters=tuple(AdapterUse(file.stem, strength) for file, strength in loras),
@@ -139,6 +147,8 @@ def generate(
         **{name: stored.key for name, stored in sources.items()},
         strength=strength,
         mask_blur=mask_blur,
+        upscale=upscale,
+        upscaler=files.upscaler.stem if files.upscaler else None,
         output_format=format,
         output_quality=quality,
     )
@@ -164,6 +174,7 @@ def generate(
         spacing=spacing or own.spacing,
         extras=extras,
     )
+    check_finishing(extras, request.drawn_size)
     if samples < 1:
         raise InvalidRequest("samples", f"samples must be 1 or more, not {samples}.")
     if not out.parent.is_dir():
@@ -195,7 +206,8 @@ def _draw(request: GenerationRequest, folder: Path, blobs: BlobStore, files: Fil
     from easel.engine.runner import TorchRunner
     from easel.worker.sources import load_sources
 
-    engine = Engine(TorchRunner())
+    runner = TorchRunner()
+    engine = Engine(runner)
     sources = load_sources(blobs, request)
     for index in range(request.samples):
         engine.add(_picture(request, index, folder, sources, files))
@@ -218,7 +230,19 @@ def _draw(request: GenerationRequest, folder: Path, blobs: BlobStore, files: Fil
                             console.print(note)
                     case Failed(_, error):
                         raise GenerationFailed(error)
-    return [images[str(index)] for index in range(request.samples)]
+    return _finished(request, [images[str(index)] for index in range(request.samples)], files, runner.device)
+
+
+def _finished(request: GenerationRequest, images: list[Any], files: Files, device: str) -> list[Any]:
+    from easel.engine.request import WeightsFile
+    from easel.engine.upscaling.upscaler import Upscalers
+    from easel.worker.finishing import Finishing
+
+    upscaler = WeightsFile(name=files.upscaler.stem, file=files.upscaler) if files.upscaler else None
+    finished = Finishing(enlarge=Upscalers(device)).finish(request, dict(enumerate(images)), upscaler)
+    for note in finished.notes:
+        print(note, file=sys.stderr)
+    return [finished.pictures[index] for index in range(request.samples)]
 
 
 def _picture(request: GenerationRequest, index: int, folder: Path, sources: Any, files: Files) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 from easel.catalogue.habits import defaults_for, limits_for
 from easel.catalogue.queries import AboutWeights
 from easel.catalogue.weights import comes_with_the_package, weights_folder
-from easel.cli.companions import install_embedding, install_vae
+from easel.cli.companions import install_embedding, install_upscaler, install_vae
 from easel.cli.controls import install_control
 from easel.cli.loras import install_lora
 from easel.cli.orders import Installed, Order, download, known_family
@@ -39,6 +39,7 @@ INSTALLERS: Mapping[str, Callable[[Order], Installed]] = {
     "embedding": install_embedding,
     "vae": install_vae,
     "controlnet": install_control,
+    "upscaler": install_upscaler,
 }
 """By kind."""
 

@@ -51,9 +51,22 @@ def worker(
             capacity=4 if device == "cpu" else 16,
             device=device,
             resident=resident,
+            finishing=_finishing(settings, device),
             stopping=stopping,
         )
         drawing.run()
+
+
+def _finishing(settings: Settings, device: str) -> Any:
+    from easel.worker.finishing import Finishing
+
+    if device == "fake":
+        return Finishing()
+    from easel.engine.safety import SafetyChecker
+    from easel.engine.upscaling.upscaler import Upscalers
+
+    checker = SafetyChecker.load(settings.safety_checker, device) if settings.safety_checker else None
+    return Finishing(classifier=checker, enlarge=Upscalers(device))
 
 
 def _torch_engine(settings: Settings) -> tuple[Any, Callable[[], Sequence[str]], str]:

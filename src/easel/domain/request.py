@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeAlias
 
 from pydantic import TypeAdapter
 
@@ -11,6 +11,10 @@ from easel.domain.sampling import Sampler, Spacing, steps_taken
 
 SEED_LIMIT = 2**32
 """Seeds are 0 .. 2**32 - 1, the range every tool of the field accepts."""
+
+
+Replacement: TypeAlias = Literal["blur", "pixelate", "black", "sensitive_content_text"]
+"""What is delivered in the place of a picture that is not fit to be seen."""
 
 
 class Task(StrEnum):
@@ -56,6 +60,9 @@ class SecondPass:
     strength: float = 0.6
     steps: int | None = None
     """None is as many as in the first pass."""
+    width: int | None = None
+    height: int | None = None
+    """Of the picture that is drawn again; None until the request is resolved: its own, enlarged by `scale`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +88,12 @@ class Extras:
     controls: tuple[ControlUse, ...] = ()
     second_pass: SecondPass | None = None
     upscale: int = 1
+    """How many times as wide and as high the picture is made when it is drawn."""
+    upscaler: str | None = None
+    """The model that enlarges it; None resamples it."""
+    output_width: int | None = None
+    output_height: int | None = None
+    """What the picture is resampled to at the very end; None leaves it as it is."""
     self_attention: float = 0.0
     """Scale of self-attention guidance (arXiv:2210.00939)."""
     token_merging: float = 0.0
@@ -88,7 +101,7 @@ class Extras:
     panorama: bool = False
     """Whether left and right edges meet."""
 
-    safety: Literal["blur", "pixelate", "black", "sensitive_content_text"] | None = None
+    safety: Replacement | None = None
     """What a flagged picture is replaced by; None does not look."""
     output_format: Literal["png", "jpeg", "webp"] = "png"
     output_quality: int = 95
@@ -123,6 +136,8 @@ class GenerationDraft:
     """Whether the prompts are made richer; the request has the ones that came of it."""
     style: str | None = None
     """By which of the styles; None is the one that goes with the prompt."""
+    enlarges: bool = False
+    """Whether a size beyond what the model draws is drawn as large as it can and enlarged, rather than refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +164,18 @@ class GenerationRequest:
     def steps_taken(self) -> int:
         """Steps of one picture: the last of `steps` when it begins from another."""
         return self.steps if self.extras.init_image is None else steps_taken(self.steps, self.extras.strength)
+
+    @property
+    def drawn_size(self) -> tuple[int, int]:
+        """Width and height of what the model draws in the end."""
+        again = self.extras.second_pass
+        return (again and again.width) or self.width, (again and again.height) or self.height
+
+    @property
+    def output_size(self) -> tuple[int, int]:
+        """Width and height of the picture as it is delivered."""
+        (width, height), extras = self.drawn_size, self.extras
+        return extras.output_width or width * extras.upscale, extras.output_height or height * extras.upscale
 
     @property
     def task(self) -> Task:

@@ -7,7 +7,7 @@ request alone. It needs no torch, so a test that uses it starts at once.
 import hashlib
 import time
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -173,3 +173,8 @@ def _gradient(request: PictureRequest) -> Image:
     down = np.linspace(0, 0.5, request.height)[:, None, None]
     across = np.linspace(0, 0.5, request.width)[None, :, None]
     return np.rint(digest[:3] + (digest[3:6] - digest[:3]) * (down + across)).astype(np.uint8)
+
+
+def flags_reddish(pictures: Sequence[Pixels]) -> list[bool]:
+    """A safety checker for tests: it flags what is more red than green."""
+    return [bool(picture[..., 0].mean() > picture[..., 1].mean()) for picture in pictures]

@@ -30,20 +30,21 @@ def finish(
     pictures: Sequence[StoredPicture],
     *,
     notes: Sequence[str] = (),
-    unpaid: int = 0,
+    flagged: Sequence[int] = (),
 ) -> Generation:
     """The pictures are delivered: record them, capture the hold, close the job.
 
-    `unpaid` of them cost nothing, because something else was delivered in their place.
+    `flagged` are the numbers of those that cost nothing, because something else was delivered in their place.
     """
     job = queue.close(session, clock, lease, JobState.DONE)
     generation = generation_of(session, job)
     store.record(session, generation.id, pictures, clock.now())
     price = Quote(generation.quoted, generation.per_picture, generation.included)
-    cost = price.for_delivered(len(pictures) - unpaid)
+    cost = price.for_delivered(len(pictures) - len(flagged))
     ledger.capture(session, clock, generation.hold_id, cost)
     generation.captured = cost
     generation.notes = list(notes)
+    generation.flagged = list(flagged)
     if job.started_at and job.finished_at:
         generation.seconds = (job.finished_at - job.started_at).total_seconds()
     _close(session, clock, generation, "done")

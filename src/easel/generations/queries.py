@@ -47,6 +47,8 @@ class GenerationView:
     """Whether all its pictures were deleted: by whoever owns them, or because they were kept as long as is set here."""
     error: str | None
     notes: list[str]
+    flagged: list[int]
+    """Numbers, from 0, of the pictures that were found unfit to be seen, and replaced."""
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -155,6 +157,7 @@ def seen(row: Any) -> GenerationView:
         expired=row.expired,
         error=row.error,
         notes=row.notes,
+        flagged=row.flagged,
         created_at=row.created_at,
         started_at=row.started_at,
         finished_at=row.finished_at,

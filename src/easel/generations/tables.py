@@ -49,6 +49,8 @@ class Generation(Base):
     """Where the links in its webhook begin."""
     notes: Mapped[list[str]] = mapped_column(JSONB)
     """What the engine did otherwise than asked, in sentences."""
+    flagged: Mapped[list[int]] = mapped_column(JSONB, default=list, server_default=text("'[]'::jsonb"))
+    """Numbers of the pictures that were found unfit to be seen, and replaced."""
     seconds: Mapped[float | None]
     """From claim to delivery."""
     created_at: Mapped[datetime]

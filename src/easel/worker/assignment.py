@@ -57,6 +57,7 @@ class Assignment:
     """The networks of the request's ControlNets, in their order."""
     control_hashes: dict[str, str] = field(default_factory=dict[str, str])
     """SHA-256 of their files, by name."""
+    upscaler: WeightsFile | None = None
     model_hash: str | None = None
     """The first digits of its weights' SHA-256, as the field writes them into pictures."""
     images: dict[int, Any] = field(default_factory=dict[int, Any])
@@ -141,6 +142,7 @@ def assignment_of(session: Session, job: Job) -> Assignment:
             for use in request.extras.controls
             if (sha256 := find_model(session, use.model_id).sha256)
         },
+        upscaler=_weights(session, "upscaler", request.extras.upscaler) if request.extras.upscaler else None,
     )
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import structlog
@@ -13,13 +13,16 @@ from easel.artifacts.blobs import BlobStore
 from easel.artifacts.encode import encode, infotext
 from easel.artifacts.store import StoredPicture, describe_picture, picture_key
 from easel.db.session import Database
+from easel.domain.errors import DomainError
 from easel.engine.adapters.hashes import autov3
 from easel.engine.ldm.copying import sha256_of
+from easel.engine.request import Pixels
 from easel.generations.finish import fail, finish
 from easel.generations.recover import try_again
 from easel.jobs.queue import MAX_ATTEMPTS, Lease, LeaseLost
 from easel.kit.clock import Clock
 from easel.worker.assignment import Assignment
+from easel.worker.finishing import Finished, Finishing
 
 log = structlog.get_logger()
 
@@ -36,18 +39,24 @@ class Delivery:
     database: Database
     clock: Clock
     blobs: BlobStore
+    finishing: Finishing = field(default_factory=Finishing)
 
     def deliver(self, assignment: Assignment) -> None:
         """The bytes go first: a record never points at nothing. Written twice, they are the same bytes."""
         try:
-            pictures = patiently(lambda: self._store_all(assignment), STORE_IS_AWAY)
+            finished = self.finishing.finish(assignment.request, assignment.images, assignment.upscaler)
+        except DomainError as refusal:
+            self.report_failure(assignment.lease, str(refusal))
+            return
+        try:
+            pictures = patiently(lambda: self._store_all(assignment, finished), STORE_IS_AWAY)
         except STORE_IS_AWAY as error:
             log.error("pictures not stored", generation=assignment.generation_id, error=type(error).__name__)
             sentence = "The pictures were drawn but could not be stored. Please try again."
             self._try_again(assignment.lease, sentence, tries=MAX_ATTEMPTS)
             return
         try:
-            patiently(lambda: self._finish(assignment, pictures), OperationalError)
+            patiently(lambda: self._finish(assignment, finished, pictures), OperationalError)
             log.info("delivered", generation=assignment.generation_id, pictures=len(pictures))
         except LeaseLost as lost:
             log.warning("delivery dropped", generation=assignment.generation_id, reason=str(lost))
@@ -73,14 +82,15 @@ class Delivery:
         except LeaseLost as lost:
             log.warning("failure dropped", job=lease.job_id, reason=str(lost))
 
-    def _finish(self, assignment: Assignment, pictures: list[StoredPicture]) -> None:
+    def _finish(self, assignment: Assignment, finished: Finished, pictures: list[StoredPicture]) -> None:
         with self.database.transaction() as session:
-            finish(session, self.clock, assignment.lease, pictures, notes=assignment.notes)
+            notes = [*assignment.notes, *finished.notes]
+            finish(session, self.clock, assignment.lease, pictures, notes=notes, flagged=finished.flagged)
 
-    def _store_all(self, assignment: Assignment) -> list[StoredPicture]:
-        return [self._store(assignment, index) for index in sorted(assignment.images)]
+    def _store_all(self, assignment: Assignment, finished: Finished) -> list[StoredPicture]:
+        return [self._store(assignment, index, finished.pictures[index]) for index in sorted(finished.pictures)]
 
-    def _store(self, assignment: Assignment, index: int) -> StoredPicture:
+    def _store(self, assignment: Assignment, index: int, picture: Pixels) -> StoredPicture:
         request = assignment.request
         text = infotext(
             request,
@@ -92,12 +102,11 @@ class Delivery:
             control_hashes=assignment.control_hashes,
         )
         format = request.extras.output_format
-        data = encode(assignment.images[index], text, format, request.extras.output_quality)
+        data = encode(picture, text, format, request.extras.output_quality)
         key = picture_key(assignment.uuid, index, temporary=assignment.temporary, format=format)
         self.blobs.put(key, data)
-        return describe_picture(
-            data, index=index, key=key, width=request.width, height=request.height, seed=request.seed_of(index)
-        )
+        width, height = request.output_size
+        return describe_picture(data, index=index, key=key, width=width, height=height, seed=request.seed_of(index))
 
 
 def patiently(act: Callable[[], Result], away: type[Exception] | tuple[type[Exception], ...]) -> Result:

@@ -21,6 +21,7 @@ from easel.worker.assignment import Assignment, lease_and_index
 from easel.worker.clerk import Clerk
 from easel.worker.deliver import STORE_IS_AWAY, Delivery, patiently
 from easel.worker.desk import Desk
+from easel.worker.finishing import Finishing
 from easel.worker.previews import Previews
 from easel.worker.sources import Sources, load_sources, needs_sources
 
@@ -44,17 +45,18 @@ class Worker:
         capacity: int,
         device: str,
         resident: Callable[[], Sequence[str]] = tuple,
+        finishing: Finishing | None = None,
         stopping: threading.Event | None = None,
     ) -> None:
         """`capacity`: how many generations may be in hand at once. `resident`: names of the checkpoints in memory.
 
-        `stopping` ends `run` after the tick at hand.
+        `finishing` is what becomes of drawn pictures. `stopping` ends `run` after the tick at hand.
         """
         self._worker_id = worker_id
         self._engine = engine
         self._database = database
         self._clock = clock
-        self._delivery = Delivery(database, clock, blobs)
+        self._delivery = Delivery(database, clock, blobs, finishing or Finishing())
         self._desk = Desk(capacity, resident)
         self._clerk = Clerk(worker_id, database=database, clock=clock, lease=lease, device=device, desk=self._desk)
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="deliver")

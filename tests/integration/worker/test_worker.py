@@ -33,6 +33,7 @@ from easel.generations.submit import submit
 from easel.jobs import queue
 from easel.jobs.states import JobState
 from easel.kit.clock import SystemClock
+from easel.worker.finishing import Finishing
 from easel.worker.worker import Worker
 
 CLOCK = SystemClock()
@@ -63,7 +64,12 @@ def order(database: Database, account: Account) -> Callable[..., int]:
 
 @contextmanager
 def working(
-    database: Database, blobs: BlobStore, runner: FakeRunner, name: str = "w", lease: timedelta = timedelta(seconds=30)
+    database: Database,
+    blobs: BlobStore,
+    runner: FakeRunner,
+    name: str = "w",
+    lease: timedelta = timedelta(seconds=30),
+    finishing: Finishing | None = None,
 ) -> Generator[Worker]:
     worker = Worker(
         name,
@@ -74,6 +80,7 @@ def working(
         lease=lease,
         capacity=4,
         device="fake",
+        finishing=finishing,
     )
     thread = threading.Thread(target=worker.run)
     thread.start()

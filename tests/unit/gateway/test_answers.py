@@ -61,6 +61,7 @@ DONE = GenerationView(
     expired=False,
     error=None,
     notes=[],
+    flagged=[],
     created_at=THEN,
     started_at=THEN,
     finished_at=THEN + timedelta(seconds=2.125),

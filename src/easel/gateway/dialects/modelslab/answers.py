@@ -67,7 +67,7 @@ def success(view: GenerationView, links: Links) -> Success:
         "id": view.id,
         "output": pictures,
         "proxy_links": pictures,
-        "nsfw_content_detected": False,
+        "nsfw_content_detected": bool(view.flagged),
         "webhook_status": "",
         "meta": meta(view, links),
         "tip": TIP_DONE,
@@ -166,6 +166,8 @@ def _fetched_pictures(view: GenerationView, links: Links) -> Fetched:
         "meta": meta(view, links),
         "tip": TIP_DONE,
     }
+    if view.flagged:
+        answer["nsfw_content_detected"] = True
     if said := warning(view):
         answer["warning"] = said
     return answer

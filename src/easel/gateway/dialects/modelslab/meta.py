@@ -37,17 +37,18 @@ def meta_on_its_way(view: GenerationView, links: Links) -> Meta:
 def _images(view: GenerationView) -> Meta:
     """The size and the steps stand under both of their names."""
     request, details = view.request, view.details
+    width, height = _size(view)
     embeddings = ",".join(request.extras.embeddings)
     return {
         "prompt": request.prompt,
         "model_id": request.model_id,
         "negative_prompt": request.negative_prompt,
         "scheduler": wire_name(request.sampler),
-        "safety_checker": "no",
-        "W": request.width,
-        "H": request.height,
-        "width": request.width,
-        "height": request.height,
+        "safety_checker": yes_no(request.extras.safety is not None),
+        "W": width,
+        "H": height,
+        "width": width,
+        "height": height,
         "guidance_scale": request.guidance,
         "seed": request.seed,
         "steps": request.steps,
@@ -58,10 +59,10 @@ def _images(view: GenerationView) -> Meta:
         "enhance_prompt": yes_no(details.get("enhance_prompt", False)),
         "ip_adapter_scale": 0.6,
         "ip_adapter_image": None,
-        "upscale": "no",
+        "upscale": request.extras.upscale if request.extras.upscale > 1 else "no",
         "use_karras_sigmas": yes_no(request.spacing is Spacing.KARRAS),
         "algorithm_type": "dpmsolver+++" if is_stochastic_sampler(request.sampler) else "no",
-        "safety_checker_type": "sensitive_content_text",
+        "safety_checker_type": details.get("safety_checker_type", "sensitive_content_text"),
         "vae": request.extras.vae,
         "lora": ",".join(use.model_id for use in request.extras.adapters) or None,
         "lora_strength": ",".join(f"{use.strength:g}" for use in request.extras.adapters) or 1,
@@ -77,14 +78,15 @@ def _images(view: GenerationView) -> Meta:
 
 def _realtime(view: GenerationView) -> Meta:
     request, details = view.request, view.details
+    width, height = _size(view)
     return {
         "base64": yes_no(details.get("base64", False)),
         "enhance_prompt": yes_no(details.get("enhance_prompt", False)),
         "enhance_style": details.get("enhance_style"),
         "file_prefix": view.uuid,
         "guidance_scale": request.guidance,
-        "height": request.height,
-        "width": request.width,
+        "height": height,
+        "width": width,
         "instant_response": yes_no(details.get("instant_response", False)),
         "model_id": request.model_id,
         "n_samples": request.samples,
@@ -92,11 +94,17 @@ def _realtime(view: GenerationView) -> Meta:
         "num_inference_steps": request.steps,
         "outdir": OUTDIR,
         "prompt": request.prompt,
-        "safety_checker": "no",
-        "safety_checker_type": "black",
+        "safety_checker": yes_no(request.extras.safety is not None),
+        "safety_checker_type": details.get("safety_checker_type", "black"),
         "seed": request.seed,
         "temp": yes_no(view.temporary),
     }
+
+
+def _size(view: GenerationView) -> tuple[int, int]:
+    """As it was asked, before an upscale that stands beside it."""
+    request = view.request
+    return request.output_size if request.extras.output_width else request.drawn_size
 
 
 def _sources(view: GenerationView, links: Links) -> Meta:

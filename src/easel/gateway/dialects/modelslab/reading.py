@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from easel.accounts.tables import ApiKey
 from easel.domain.errors import InvalidRequest
-from easel.domain.request import AdapterUse, Extras, GenerationDraft
+from easel.domain.request import AdapterUse, Extras, GenerationDraft, Replacement
 from easel.domain.sampling import Spacing
 from easel.gateway.dialects.modelslab import unserved, values
 from easel.gateway.dialects.modelslab.control import Stored, said_of, steered
@@ -51,6 +51,7 @@ class Reading:
             "enhance_style": self.draft.style,
             "multi_lingual": self.asked.multi_lingual,
             "sent": sent(self.asked),
+            "safety_checker_type": self.asked.safety_checker_type,
             "warnings": self.warnings,
             **({"control": said_of(self.asked, self.stored)} if isinstance(self.asked, ControlNet) else {}),
         }
@@ -81,6 +82,7 @@ class Reading:
             sampler=chosen.sampler,
             spacing=_spacing(asked.use_karras_sigmas),
             extras=extras,
+            enlarges=True,
             enhance=_is_enhanced(asked, services),
             style=asked.enhance_style,
         )
@@ -130,8 +132,14 @@ def _extras(asked: Pictured, stored: Stored) -> Extras:
         clip_skip=asked.clip_skip,
         init_image=keys.get("init_image"),
         mask_image=keys.get("mask_image"),
+        upscale=round(asked.upscale),
+        safety=_safety(asked),
     )
     return replace(extras, strength=asked.strength) if isinstance(asked, Img2Img) else extras
+
+
+def _safety(asked: Pictured) -> Replacement | None:
+    return asked.safety_checker_type if asked.safety_checker and asked.safety_checker_type != "none" else None
 
 
 def _is_enhanced(asked: Pictured, services: Services) -> bool:

@@ -1,7 +1,7 @@
 """What may be asked. A field that is left out, or sent as nothing, is None."""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Self, TypeAlias
+from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -19,6 +19,10 @@ Strengths: TypeAlias = Annotated[
     list[float], BeforeValidator(values.strengths, json_schema_input_type=float | str | list[float])
 ]
 Images: TypeAlias = Annotated[list[str | bytes], BeforeValidator(values.images, json_schema_input_type=str | list[str])]
+SafetyType: TypeAlias = Annotated[
+    Literal["blur", "sensitive_content_text", "pixelate", "black", "none"],
+    BeforeValidator(values.text, json_schema_input_type=str),
+]
 Label: TypeAlias = Annotated[str | int, BeforeValidator(values.label)]
 WebAddress: TypeAlias = Annotated[str | None, BeforeValidator(values.web_address)]
 
@@ -54,6 +58,19 @@ class Finishing(Asked):
     enhance_style: Name | None = Field(
         default=None,
         description="A style to draw in, such as anime, watercolor or line-art; an unknown one is refused.",
+    )
+    upscale: Factor = Field(
+        default=1.0,
+        description="2 or 3 enlarges the pictures so many times, yes twice: by the upscaler that is installed, or else "
+        "by a resampler.",
+    )
+    safety_checker: Switch = Field(
+        default=False,
+        description="Replace pictures that are not fit to be seen; they cost nothing. Where no checker is installed, "
+        "warning says so.",
+    )
+    safety_checker_type: SafetyType = Field(
+        default="sensitive_content_text", description="By what: blur, sensitive_content_text, pixelate or black."
     )
     multi_lingual: Switch = Field(
         default=False, description="Put the prompts into English first, where a translator is installed."

@@ -61,6 +61,8 @@ class Fetched(TypedDict):
     generationTime: float
     meta: dict[str, Any]
     tip: str
+    nsfw_content_detected: NotRequired[bool]
+    """Where a picture was flagged."""
     warning: NotRequired[str]
 
 

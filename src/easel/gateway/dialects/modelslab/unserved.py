@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from easel.catalogue.queries import find_model
 from easel.domain.errors import InvalidRequest
-from easel.gateway.dialects.modelslab.schemas import Asked, Factor, Name, Pictured, Switch, Text
+from easel.gateway.dialects.modelslab.schemas import Asked, Name, Pictured, Switch, Text
 
 NAMES_A_MODEL: Final = ("ip_adapter_id",)
 
@@ -30,10 +30,8 @@ class Unserved(Asked):
     ip_adapter_id: Name | None = None
     ip_adapter_image: Text | None = None
 
-    safety_checker: Switch = False
     panorama: Switch = False
     self_attention: Switch = False
-    upscale: Factor = 1.0
     highres_fix: Switch = False
     watermark: Switch = False
     free_u: Switch = False
@@ -52,10 +50,8 @@ class Unserved(Asked):
 
 
 SAID: Final[Mapping[str, str]] = {
-    "safety_checker": "the pictures were not checked",
     "panorama": "an ordinary picture was drawn",
     "self_attention": "the picture was drawn without it",
-    "upscale": "the picture has the size it was drawn in",
     "highres_fix": "the picture was drawn in one pass",
     "watermark": "the picture carries none",
     "free_u": "the picture was drawn without it",

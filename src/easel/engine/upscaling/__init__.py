@@ -1,0 +1,1 @@
+"""Super-resolution: networks that enlarge a picture after it is drawn."""

@@ -1,0 +1,129 @@
+"""Pictures between the engine and the store: checked, replaced, enlarged; what is said of it, and what it costs."""
+
+import io
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from test_worker import CLOCK, final, wait_for, working
+
+from easel.accounts.queries import create_account
+from easel.accounts.tables import Account
+from easel.artifacts.blobs import BlobStore
+from easel.billing import ledger, wallets
+from easel.catalogue.seed import seed_catalogue
+from easel.db.session import Database
+from easel.domain.errors import InvalidRequest
+from easel.domain.money import Micros
+from easel.domain.request import Extras, GenerationDraft
+from easel.engine.fake import FakeRunner, flags_reddish
+from easel.engine.request import Pixels, WeightsFile
+from easel.generations.queries import GenerationView
+from easel.generations.submit import submit
+from easel.jobs.states import JobState
+from easel.worker.finishing import UNCHECKED, Finishing
+
+MONEY = 1_000_000
+PRICE = 4700
+
+
+@pytest.fixture
+def blobs() -> BlobStore:
+    return BlobStore("memory:///")
+
+
+@pytest.fixture
+def account(database: Database) -> Account:
+    with database.transaction() as session:
+        seed_catalogue(session)
+        account = create_account(session, CLOCK, "Ada", email=None)
+        ledger.credit(session, CLOCK, account.id, Micros(MONEY), key="test money", memo="for tests")
+        return account
+
+
+@pytest.fixture
+def drawn(database: Database, account: Account, blobs: BlobStore) -> Callable[..., tuple[GenerationView, list[Pixels]]]:
+    names = itertools.count()
+
+    def drawn(extras: Extras, finishing: Finishing | None = None, **asked: Any) -> tuple[GenerationView, list[Pixels]]:
+        draft = GenerationDraft(
+            **{"model_id": "easel-starter", "prompt": "a red star", "seed": 3} | asked, extras=extras
+        )
+        with database.transaction() as session:
+            generation = submit(session, CLOCK, account, draft, base_url="").id
+        with working(database, blobs, FakeRunner(), f"w{next(names)}", finishing=finishing):
+            view = wait_for(database, account, generation, final)
+        if view.state is not JobState.DONE:
+            return view, []
+        return view, [pixels_of(blobs, key) for key in view.artifact_keys]
+
+    return drawn
+
+
+def pixels_of(blobs: BlobStore, key: str) -> Pixels:
+    with Image.open(io.BytesIO(blobs.get(key))) as read:
+        return np.asarray(read.convert("RGB"))
+
+
+def test_flagged_pictures_are_replaced_said_and_cost_nothing(database, account, drawn) -> None:
+    _, plain = drawn(Extras(), samples=4)
+    reddish = flags_reddish(plain)
+    assert len(set(reddish)) == 2, "take another seed: this one has no picture of one kind"
+    with database.transaction() as session:
+        before = wallets.balance(session, account.id)
+    view, shown = drawn(Extras(safety="black"), Finishing(classifier=flags_reddish), samples=4)
+    assert view.flagged == [number for number, is_red in enumerate(reddish) if is_red]
+    for was, now, is_red in zip(plain, shown, reddish, strict=True):
+        assert not now.any() if is_red else np.array_equal(was, now)
+    assert all(f"Picture {number + 1} was flagged" in " ".join(view.notes) for number in view.flagged)
+    with database.transaction() as session:
+        assert before - wallets.balance(session, account.id) == view.cost == (4 - len(view.flagged)) * PRICE
+
+
+def test_without_a_checker_the_answer_says_so(drawn) -> None:
+    view, _ = drawn(Extras(safety="blur"))
+    assert (view.flagged, view.notes) == ([], [UNCHECKED])
+
+
+def test_pictures_that_could_not_be_checked_are_not_delivered(drawn) -> None:
+    def broken(pictures: Sequence[Pixels]) -> list[bool]:
+        raise RuntimeError("a fault of the checker")
+
+    view, _ = drawn(Extras(safety="blur"), Finishing(classifier=broken))
+    assert view.state is JobState.FAILED
+    assert "could not be checked" in (view.error or "")
+    assert view.cost == 0
+    view, _ = drawn(Extras(), Finishing(classifier=broken))
+    assert view.state is JobState.DONE
+
+
+def test_an_upscaled_picture_is_larger_and_its_record_says_so(drawn) -> None:
+    view, [picture] = drawn(Extras(upscale=3), width=256, height=128)
+    assert picture.shape == (384, 768, 3)
+    assert view.request.output_size == (768, 384)
+
+
+def test_a_size_beyond_the_models_is_enlarged_where_that_is_wanted(drawn) -> None:
+    view, [picture] = drawn(Extras(), width=1000, height=500, enlarges=True)
+    assert picture.shape == (500, 1000, 3)
+    width, height = view.request.drawn_size
+    assert view.notes == [f"The model does not draw 1000x500; the picture was drawn at {width}x{height} and enlarged."]
+    with pytest.raises(InvalidRequest, match="width must be between"):
+        drawn(Extras(), width=1000, height=500)
+    with pytest.raises(InvalidRequest, match="width must be between"):
+        drawn(Extras(), width=2000, height=500, enlarges=True)
+
+
+def test_an_upscaler_that_fails_costs_nobody_a_picture(drawn, tmp_path) -> None:
+    def short(weights: WeightsFile, picture: Pixels, width: int, height: int) -> Pixels:
+        raise MemoryError
+
+    request = drawn(Extras(upscale=2))[0].request
+    picture = np.zeros((request.height, request.width, 3), np.uint8)
+    weights = WeightsFile(name="sharp", file=tmp_path)
+    finished = Finishing(enlarge=short).finish(request, {0: picture}, weights)
+    assert finished.pictures[0].shape == (2 * request.height, 2 * request.width, 3)
+    assert finished.notes == ("upscale: sharp could not be used, so the picture was resampled.",)
