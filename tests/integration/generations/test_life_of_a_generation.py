@@ -359,7 +359,7 @@ def test_a_picture_that_was_replaced_costs_nothing(
     generation = order(samples=4)
     lease = claim_one(database, clock)
     with database.transaction() as session:
-        finish(session, clock, lease, pictures_of(generation), unpaid=1)
+        finish(session, clock, lease, pictures_of(generation), flagged=(0,))
     assert money(database, account) == (START - 3 * PRICE, 0)
     assert view(database, clock, generation).cost == 3 * PRICE
 
