@@ -124,8 +124,8 @@ def _installer(order: Order, kind: str | None) -> Callable[[Order], Installed]:
     if kind not in INSTALLERS:
         raise InvalidRequest(
             "model_id",
-            f"{order.model_id} is {KINDS.get(kind, f'a {kind}')}; checkpoints, LoRAs, embeddings, VAEs "
-            "and ControlNets can be installed",
+            f"{order.model_id} is {KINDS.get(kind, f'a {kind}')}; checkpoints, LoRAs, embeddings, VAEs, "
+            "ControlNets and upscalers can be installed",
         )
     return INSTALLERS[kind]
 

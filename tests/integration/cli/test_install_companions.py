@@ -12,6 +12,8 @@ from safetensors.torch import save_file
 
 from easel.catalogue.queries import find_model
 from easel.db.session import Database
+from easel.engine.upscaling.layout import Compact
+from easel.engine.upscaling.networks import network_of
 
 Easel = Callable[..., str]
 
@@ -105,3 +107,19 @@ class TestAVae:
             ("nowhere", "nowhere is no file"),
         ):
             assert said in easel("models", "install", "sharp", "--from", str(tmp_path / given), *words)
+
+
+class TestAnUpscaler:
+    def test_its_factor_is_read_off_its_layers(self, easel: Easel, database: Database, tmp_path: Path) -> None:
+        file = tmp_path / "sharp.safetensors"
+        save_file(network_of(Compact(factor=4, convolutions=1, features=4)).state_dict(), file)
+        said = easel("models", "install", "sharp", "--from", str(file), "--kind", "upscaler")
+        assert said.startswith(f"sharp is installed: {file}\n")
+        with database.transaction() as session:
+            model = find_model(session, "sharp")
+            assert (model.kind, model.facts["factor"], model.weights) == ("upscaler", 4, str(file))
+
+    def test_what_is_none_is_refused(self, easel: Easel, tmp_path: Path) -> None:
+        save_file({"weight": torch.zeros(1)}, tmp_path / "sharp.safetensors")
+        said = easel("models", "install", "sharp", "--from", str(tmp_path / "sharp.safetensors"), "--kind", "upscaler")
+        assert "is no upscaler that is known here" in said

@@ -113,8 +113,8 @@ def test_an_unknown_model_is_refused(easel: Easel) -> None:
 
 
 def test_another_kind_is_refused(easel: Easel, folder: Path) -> None:
-    refusal = easel("models", "install", "mine", "--kind", "upscaler", "--from", str(folder))
-    assert "mine is an upscaler; checkpoints, LoRAs, embeddings, VAEs and ControlNets can be installed" in refusal
+    refusal = easel("models", "install", "mine", "--kind", "hypernetwork", "--from", str(folder))
+    assert "mine is a hypernetwork; checkpoints, LoRAs, embeddings, VAEs, ControlNets and upscalers" in refusal
 
 
 class TestALora:

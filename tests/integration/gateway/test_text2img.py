@@ -193,8 +193,8 @@ def test_a_random_seed_is_reported(shop: Shop) -> None:
 
 
 def test_nothing_is_ignored_in_silence(shop: Shop) -> None:
-    answer = shop.submit(upscale="2", scheduler="KarrasVeScheduler", init_image=["x"]).json()
-    for field in ("upscale", "KarrasVeScheduler", "init_image"):
+    answer = shop.submit(panorama="yes", scheduler="KarrasVeScheduler", init_image=["x"]).json()
+    for field in ("panorama", "KarrasVeScheduler", "init_image"):
         assert field in answer["warning"]
 
 
