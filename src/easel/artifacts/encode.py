@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from easel import __version__
 from easel.domain.prompt_tags import put_adapters
-from easel.domain.request import ControlUse, GenerationRequest
+from easel.domain.request import ControlUse, Extras, GenerationRequest
 from easel.domain.sampling import Sampler, Spacing
 
 EXIF_IFD = 0x8769
@@ -78,7 +78,8 @@ def infotext(
         "Model hash": model_hash and model_hash[:10],
         "Model": model_name,
         "VAE": extras.vae,
-        "Denoising strength": None if extras.init_image is None else f"{extras.strength:g}",
+        "Denoising strength": _strength(extras),
+        **_second_pass(request),
         "Clip skip": extras.clip_skip if extras.clip_skip > 1 else None,
         "RNG": "CPU",
         "Mask blur": None if extras.mask_image is None else f"{extras.mask_blur:g}",
@@ -97,6 +98,20 @@ def infotext(
     negative = f"Negative prompt: {request.negative_prompt}\n" if request.negative_prompt else ""
     # LoRAs stand in the prompt, where the field's tools look for them.
     return f"{put_adapters(request.prompt, request.extras.adapters)}\n{negative}{line}"
+
+
+def _strength(extras: Extras) -> str | None:
+    if extras.second_pass:
+        return f"{extras.second_pass.strength:g}"
+    return None if extras.init_image is None else f"{extras.strength:g}"
+
+
+def _second_pass(request: GenerationRequest) -> dict[str, object]:
+    again = request.extras.second_pass
+    if again is None:
+        return {}
+    scale = (again.width or request.width) / request.width
+    return {"Hires upscale": f"{scale:g}", "Hires steps": again.steps, "Hires upscaler": "Lanczos"}
 
 
 def _hashes(by_name: Mapping[str, str] | None) -> str | None:

@@ -32,6 +32,8 @@ KINDS: Final[Mapping[str, str]] = {
 }
 """As sentences say them."""
 
+MOST_SCALE: Final = 4.0
+"""Of a second pass."""
 LARGEST_ENLARGED: Final = 1024
 """Pixels along a side up to which a picture is enlarged because the model does not draw it so large."""
 
@@ -126,6 +128,7 @@ def resolve(
         raise ModelNotInstalled(model.model_id)
     check_sources(draft.extras, sizes)
     (width, height), extras = within_reach(draft, _size_of(draft, defaults, limits, sizes), limits)
+    (width, height), extras = with_second_pass(extras, (width, height), limits)
     steps = _check_range("num_inference_steps", _or(draft.steps, defaults.steps), limits.min_steps, limits.max_steps)
     guidance = _or(draft.guidance, defaults.guidance)
     _check_range("guidance_scale", guidance, limits.min_guidance, limits.max_guidance)
@@ -154,6 +157,33 @@ def within_reach(draft: GenerationDraft, size: Size, limits: Limits) -> tuple[Si
     if not (draft.enlarges and too_large and max(size) <= LARGEST_ENLARGED and draft.extras.init_image is None):
         return size, draft.extras
     return nearest_size(limits, *size), replace(draft.extras, output_width=size[0], output_height=size[1])
+
+
+def with_second_pass(extras: Extras, size: Size, limits: Limits) -> tuple[Size, Extras]:
+    """The size of the first pass, and the extras with that of the second."""
+    again = extras.second_pass
+    if again is None:
+        return size, extras
+    if extras.init_image is not None:
+        raise InvalidRequest("highres_fix", "highres_fix goes with pictures from text alone; leave one of the two out")
+    _check_range("hr_scale", again.scale, 1, MOST_SCALE)
+    _check_range("strength", again.strength, 0, 1)
+    if again.steps is not None:
+        _check_range("hr_second_pass_steps", again.steps, limits.min_steps, limits.max_steps)
+
+    def fit(side: float) -> int:
+        return max(1, round(side / limits.multiple_of)) * limits.multiple_of
+
+    if again.grows:
+        first, last = size, (fit(size[0] * again.scale), fit(size[1] * again.scale))
+    else:
+        first, last = nearest_size(limits, *(max(1, round(side / again.scale)) for side in size)), size
+    for field, side in zip(("width", "height"), last, strict=True):
+        if side > limits.max_size:
+            raise InvalidRequest(
+                field, f"The second pass would be {last[0]}x{last[1]}, and the model draws {limits.max_size} at most"
+            )
+    return first, replace(extras, second_pass=replace(again, width=last[0], height=last[1]))
 
 
 def _size_of(draft: GenerationDraft, defaults: Defaults, limits: Limits, sizes: Mapping[str, Size]) -> Size:

@@ -17,12 +17,12 @@ from easel.catalogue.controls import check_kind, check_numbers
 from easel.catalogue.entries import read_entries
 from easel.catalogue.finishing import check_finishing
 from easel.catalogue.habits import defaults_for, limits_for
-from easel.catalogue.limits import Defaults, Limits, read_defaults, read_limits
+from easel.catalogue.limits import Defaults, Limits, read_defaults, read_limits, with_second_pass
 from easel.catalogue.sources import check_sources, size_like
 from easel.catalogue.weights import PACKAGE, weights_folder
 from easel.domain.controls import type_named
 from easel.domain.errors import GenerationFailed, InvalidRequest
-from easel.domain.request import SEED_LIMIT, AdapterUse, ControlUse, Extras, GenerationRequest
+from easel.domain.request import SEED_LIMIT, AdapterUse, ControlUse, Extras, GenerationRequest, SecondPass
 from easel.domain.sampling import Sampler, Spacing
 from easel.wording.screen import refuse_minors
 from easel.wording.styles import enhanced
@@ -104,6 +104,11 @@ def generate(
             "several times."
         ),
     ] = None,
+    second_pass: Annotated[
+        float | None,
+        Parameter(help="Draw small first, enlarge so many times, and draw again from there; --size is the first's."),
+    ] = None,
+    second_strength: Annotated[float, Parameter(help="How much the second pass draws anew, from 0 to 1.")] = 0.6,
     upscale: Annotated[int, Parameter(help="Enlarge the picture so many times, 1 to 4.")] = 1,
     upscaler: Annotated[
         Path | None,
@@ -147,6 +152,7 @@ def generate(
         **{name: stored.key for name, stored in sources.items()},
         strength=strength,
         mask_blur=mask_blur,
+        second_pass=None if second_pass is None else SecondPass(scale=second_pass, strength=second_strength),
         upscale=upscale,
         upscaler=files.upscaler.stem if files.upscaler else None,
         output_format=format,
@@ -160,12 +166,15 @@ def generate(
     if stored:
         shape = (limits.min_size, limits.max_size, limits.multiple_of)
         width, height = size_like(sizes[stored[0].key], width, height, *shape)
+    first, extras = with_second_pass(
+        extras, (own.width if width is None else width, own.height if height is None else height), limits
+    )
     request = GenerationRequest(
         model_id=Path(model).stem if Path(model).is_file() else folder.name,
         prompt=prompt,
         negative_prompt=negative,
-        width=own.width if width is None else width,
-        height=own.height if height is None else height,
+        width=first[0],
+        height=first[1],
         samples=samples,
         steps=own.steps if steps is None else steps,
         guidance=own.guidance if guidance is None else guidance,
@@ -248,6 +257,7 @@ def _finished(request: GenerationRequest, images: list[Any], files: Files, devic
 def _picture(request: GenerationRequest, index: int, folder: Path, sources: Any, files: Files) -> Any:
     from easel.engine.families import family_of
     from easel.engine.request import AdapterMix, Checkpoint, Control, PictureRequest, WeightsFile
+    from easel.worker.assignment import second_pass_of
 
     return PictureRequest(
         id=str(index),
@@ -264,6 +274,7 @@ def _picture(request: GenerationRequest, index: int, folder: Path, sources: Any,
         init=sources.init,
         mask=sources.mask,
         strength=request.extras.strength,
+        again=second_pass_of(request),
         adapters=tuple(
             AdapterMix(
                 adapter=WeightsFile(name=use.model_id, file=file), strength=use.strength, text_strength=use.strength

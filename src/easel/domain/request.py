@@ -57,12 +57,14 @@ class SecondPass:
     """Draw small, enlarge, and draw again from there (the field's "hires fix")."""
 
     scale: float = 2.0
+    grows: bool = True
+    """Whether the size that is asked for is the first pass's; otherwise it is what comes out in the end."""
     strength: float = 0.6
     steps: int | None = None
     """None is as many as in the first pass."""
     width: int | None = None
     height: int | None = None
-    """Of the picture that is drawn again; None until the request is resolved: its own, enlarged by `scale`."""
+    """Of the picture that is drawn again, once the request is resolved."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,8 +164,15 @@ class GenerationRequest:
 
     @property
     def steps_taken(self) -> int:
-        """Steps of one picture: the last of `steps` when it begins from another."""
-        return self.steps if self.extras.init_image is None else steps_taken(self.steps, self.extras.strength)
+        """Steps of one picture in all its passes: the last of `steps` where it begins from another."""
+        first = self.steps if self.extras.init_image is None else steps_taken(self.steps, self.extras.strength)
+        return first + self.steps_taken_again
+
+    @property
+    def steps_taken_again(self) -> int:
+        """Those of the second pass."""
+        again = self.extras.second_pass
+        return steps_taken(again.steps or self.steps, again.strength) if again else 0
 
     @property
     def drawn_size(self) -> tuple[int, int]:

@@ -4,6 +4,8 @@ import logging
 from collections.abc import Callable, Collection
 from typing import Protocol
 
+import numpy as np
+
 from easel.domain.errors import DomainError
 from easel.engine.batch import Batch
 from easel.engine.costs import Costs
@@ -11,7 +13,7 @@ from easel.engine.decoding import Decode, Decoded, Decoding
 from easel.engine.events import Event, Failed, Finished, Image, Preview, Progress
 from easel.engine.failures import DeviceLost, too_large
 from easel.engine.library import Readiness
-from easel.engine.request import AdapterMix, Checkpoint, PictureRequest, check
+from easel.engine.request import AdapterMix, Checkpoint, PictureRequest, check, second
 from easel.engine.samplers.table import Plan
 from easel.engine.scheduler import Scheduler
 from easel.engine.trajectory import Trajectory
@@ -122,8 +124,20 @@ class Engine:
         if request.id in self._scheduler or request.id in self._decoding:
             raise ValueError(f"picture {request.id} is already in flight")
         check(request)
+        after = 0
+        if request.again:
+            later = second(request, np.zeros((request.again.height, request.again.width, 3), dtype=np.uint8))
+            check(later)
+            after = self._runner.plan(later).taken
+        self._start(request, after=after)
+
+    def _start(self, request: PictureRequest, *, before: int = 0, after: int = 0) -> Trajectory:
         plan = self._runner.plan(request)
-        self._scheduler.add(Trajectory(request, plan, self._runner.merged(request), notes=list(plan.notes)))
+        picture = Trajectory(
+            request, plan, self._runner.merged(request), notes=list(plan.notes), before=before, after=after
+        )
+        self._scheduler.add(picture)
+        return picture
 
     def cancel(self, id: str) -> None:
         """Drop the picture; no event follows. No harm if it is not here any more."""
@@ -207,7 +221,8 @@ class Engine:
         events: list[Event] = []
         for picture in batch.pictures:
             if picture.has_just_done_a_step:
-                events.append(Progress(picture.id, picture.steps_done, picture.steps))
+                steps = picture.before + picture.steps + picture.after
+                events.append(Progress(picture.id, picture.before + picture.steps_done, steps))
             if picture.is_due_for_preview:
                 events += self._preview(picture)
             if picture.is_done and (failure := self._attempt(picture, self._leave)):
@@ -217,7 +232,7 @@ class Engine:
     def _preview(self, picture: Trajectory) -> list[Event]:
         """Nobody loses a picture for want of a preview of it."""
         try:
-            return [Preview(picture.id, picture.steps_done, self._runner.preview(picture))]
+            return [Preview(picture.id, picture.before + picture.steps_done, self._runner.preview(picture))]
         except DeviceLost:
             raise
         except Exception:
@@ -231,13 +246,21 @@ class Engine:
         self._decoding.add(picture, decode)
 
     def _finish(self, patience: float) -> list[Event]:
-        return [self._ended(picture, decode) for picture, decode in self._decoding.take(patience)]
+        ended = [self._ended(picture, decode) for picture, decode in self._decoding.take(patience)]
+        return [event for event in ended if event]
 
-    def _ended(self, picture: Trajectory, decode: Decode) -> Event:
+    def _ended(self, picture: Trajectory, decode: Decode) -> Event | None:
         found: list[Decoded] = []
         if failure := self._attempt(picture, lambda _: found.append(decode())):
             return failure
-        return Finished(picture.id, found[0].image, (*picture.notes, *found[0].notes))
+        notes = (*picture.notes, *found[0].notes)
+        if picture.request.again is None:
+            return Finished(picture.id, found[0].image, notes)
+        return self._attempt(picture, lambda first: self._draw_again(first, found[0].image, notes))
+
+    def _draw_again(self, first: Trajectory, drawn: Image, notes: tuple[str, ...]) -> None:
+        picture = self._start(second(first.request, drawn), before=first.steps)
+        picture.notes = list(dict.fromkeys([*notes, *picture.notes]))
 
     def _attempt(self, picture: Trajectory, act: Callable[[Trajectory], None]) -> Failed | None:
         """Do `act`. Whatever it raises ends this picture and no other."""

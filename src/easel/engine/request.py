@@ -1,7 +1,7 @@
 """What the engine is asked for: one picture, with nothing left open."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from easel.domain.errors import InvalidRequest
 from easel.domain.request import SEED_LIMIT
 from easel.domain.sampling import Sampler, Spacing
+from easel.kit.resample import resample
 
 MOST_PIXELS = 4096 * 4096
 
@@ -65,6 +66,16 @@ class Control:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecondPass:
+    """The picture is enlarged when it is drawn, and drawn again from there."""
+
+    width: int
+    height: int
+    steps: int
+    strength: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PictureRequest:
     """One picture. The picture depends on this alone, `id` excepted: that is the caller's name for it.
 
@@ -99,6 +110,7 @@ class PictureRequest:
     self_attention: float = 0.0
     token_merging: float = 0.0
     panorama: bool = False
+    again: SecondPass | None = None
     preview_every: int = 0
     """Steps between two previews; 0 shows none."""
 
@@ -115,6 +127,30 @@ class PictureRequest:
     def share(self) -> float:
         """Of its steps that the picture takes."""
         return 1.0 if self.begins_in_noise else self.strength
+
+
+def second(request: PictureRequest, drawn: Pixels) -> PictureRequest:
+    """The second pass of a request that has one, whose first has come out as `drawn`."""
+    assert request.again is not None
+    width, height = request.again.width, request.again.height
+    return replace(
+        request,
+        width=width,
+        height=height,
+        steps=request.again.steps,
+        strength=request.again.strength,
+        init=resample(drawn, width, height),
+        mask=None,
+        controls=tuple(replace(one, hint=_stretched(one.hint, width, height)) for one in request.controls),
+        again=None,
+    )
+
+
+def _stretched(hint: Hint, width: int, height: int) -> Hint:
+    """By its nearest pixels: a hint's numbers are not to be mixed."""
+    rows = np.arange(height) * hint.shape[0] // height
+    columns = np.arange(width) * hint.shape[1] // width
+    return hint[rows][:, columns]
 
 
 def check(request: PictureRequest) -> None:

@@ -21,6 +21,9 @@ class Trajectory:
     """Network calls behind it."""
     is_prepared: bool = False
     notes: list[str] = field(default_factory=list[str])
+    before: int = 0
+    """Steps of the pass before this one, and of the one after it."""
+    after: int = 0
     script: Script = field(init=False)
 
     def __post_init__(self) -> None:

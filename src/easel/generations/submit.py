@@ -191,7 +191,9 @@ def count_pictures(session: Session, account_id: int, since: datetime) -> int:
 def work_of(request: GenerationRequest) -> float:
     """How much drawing it is beside other requests: megapixels times rows of network calls."""
     rows = len(read_prompt(request.prompt)) + (request.guidance > 1)
-    return request.samples * request.steps_taken * rows * request.width * request.height / 2**20
+    again, (width, height) = request.steps_taken_again, request.drawn_size
+    pixels = (request.steps_taken - again) * request.width * request.height + again * width * height
+    return request.samples * rows * pixels / 2**20
 
 
 def new_seed() -> int:

@@ -10,7 +10,7 @@ from easel.catalogue.queries import find_model
 from easel.catalogue.weights import adapter_file, weights_folder
 from easel.domain.errors import DomainError, ModelNotInstalled
 from easel.domain.request import AdapterUse, GenerationRequest
-from easel.engine.request import AdapterMix, Checkpoint, Control, PictureRequest, WeightsFile
+from easel.engine.request import AdapterMix, Checkpoint, Control, PictureRequest, SecondPass, WeightsFile
 from easel.generations.finish import generation_of
 from easel.jobs.queue import Lease
 from easel.jobs.tables import Job
@@ -104,6 +104,7 @@ class Assignment:
                 init=sources.init,
                 mask=sources.mask,
                 strength=extras.strength,
+                again=second_pass_of(request),
                 controls=self._controls(sources),
                 # One picture of several is enough to see that they come.
                 preview_every=math.ceil(request.steps_taken / MOST_PREVIEWS) if extras.previews and not index else 0,
@@ -116,6 +117,14 @@ class Assignment:
             Control(network=network, hint=hint, scale=use.scale, start=use.start, end=use.end, guess=use.guess)
             for use, network, hint in zip(self.request.extras.controls, self.controls, sources.hints, strict=True)
         )
+
+
+def second_pass_of(request: GenerationRequest) -> SecondPass | None:
+    """In the engine's words."""
+    again, (width, height) = request.extras.second_pass, request.drawn_size
+    if again is None:
+        return None
+    return SecondPass(width=width, height=height, steps=again.steps or request.steps, strength=again.strength)
 
 
 def assignment_of(session: Session, job: Job) -> Assignment:

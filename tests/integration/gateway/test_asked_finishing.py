@@ -90,6 +90,13 @@ def test_an_upscaler_that_is_installed_is_used(shop: Shop) -> None:
     assert ordered(shop, shop.submit().json()["id"]).extras.upscaler is None
 
 
+def test_a_second_pass_comes_out_at_the_size_that_was_asked(shop: Shop) -> None:
+    answer = shop.submit(highres_fix="yes", width=512, height=512).json()
+    request = ordered(shop, answer["id"])
+    assert (request.width, request.height, request.drawn_size) == (256, 256, (512, 512))
+    assert (answer["meta"]["W"], answer["meta"]["highres_fix"]) == (512, "yes")
+
+
 def test_a_size_that_only_other_models_draw_is_enlarged(shop: Shop) -> None:
     request = ordered(shop, shop.submit(width=1024, height=1024).json()["id"])
     assert request.output_size == (1024, 1024)

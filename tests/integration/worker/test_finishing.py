@@ -18,7 +18,7 @@ from easel.catalogue.seed import seed_catalogue
 from easel.db.session import Database
 from easel.domain.errors import InvalidRequest
 from easel.domain.money import Micros
-from easel.domain.request import Extras, GenerationDraft
+from easel.domain.request import Extras, GenerationDraft, SecondPass
 from easel.engine.fake import FakeRunner, flags_reddish
 from easel.engine.request import Pixels, WeightsFile
 from easel.generations.queries import GenerationView
@@ -104,6 +104,17 @@ def test_an_upscaled_picture_is_larger_and_its_record_says_so(drawn) -> None:
     view, [picture] = drawn(Extras(upscale=3), width=256, height=128)
     assert picture.shape == (384, 768, 3)
     assert view.request.output_size == (768, 384)
+
+
+def test_a_second_pass_is_one_picture_of_the_larger_size(drawn) -> None:
+    view, [picture] = drawn(Extras(second_pass=SecondPass(scale=1.5, strength=0.5)), width=128, height=256, steps=4)
+    assert picture.shape == (384, 192, 3)
+    assert (view.request.width, view.request.drawn_size) == (128, (192, 384))
+    view, [picture] = drawn(Extras(second_pass=SecondPass(grows=False)), width=256, height=512, steps=4)
+    assert picture.shape == (512, 256, 3)
+    assert view.request.width == 128
+    with pytest.raises(InvalidRequest, match="the model draws 512 at most"):
+        drawn(Extras(second_pass=SecondPass(scale=4)), width=256, height=256)
 
 
 def test_a_size_beyond_the_models_is_enlarged_where_that_is_wanted(drawn) -> None:

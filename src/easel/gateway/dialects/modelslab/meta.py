@@ -67,6 +67,7 @@ def _images(view: GenerationView) -> Meta:
         "lora": ",".join(use.model_id for use in request.extras.adapters) or None,
         "lora_strength": ",".join(f"{use.strength:g}" for use in request.extras.adapters) or 1,
         **({"embeddings": embeddings} if embeddings else {}),
+        **({"highres_fix": "yes"} if request.extras.second_pass else {}),
         **({"enhance_style": details["enhance_style"]} if details.get("enhance_style") else {}),
         **({"multi_lingual": "yes"} if details.get("multi_lingual") else {}),
         "clip_skip": request.extras.clip_skip,

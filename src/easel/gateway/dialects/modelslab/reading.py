@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from easel.accounts.tables import ApiKey
 from easel.domain.errors import InvalidRequest
-from easel.domain.request import AdapterUse, Extras, GenerationDraft, Replacement
+from easel.domain.request import AdapterUse, Extras, GenerationDraft, Replacement, SecondPass
 from easel.domain.sampling import Spacing
 from easel.gateway.dialects.modelslab import unserved, values
 from easel.gateway.dialects.modelslab.control import Stored, said_of, steered
@@ -135,7 +135,9 @@ def _extras(asked: Pictured, stored: Stored) -> Extras:
         upscale=round(asked.upscale),
         safety=_safety(asked),
     )
-    return replace(extras, strength=asked.strength) if isinstance(asked, Img2Img) else extras
+    if isinstance(asked, Img2Img):
+        return replace(extras, strength=asked.strength)
+    return replace(extras, second_pass=SecondPass(grows=False)) if asked.highres_fix else extras
 
 
 def _safety(asked: Pictured) -> Replacement | None:
@@ -173,6 +175,8 @@ def _without_effect(asked: Pictured, draft: GenerationDraft) -> list[str]:
         said.append(f"model_id has no effect on this path; {draft.model_id} was used.")
     if asked.lora_strength and not asked.lora_model:
         said.append("lora_strength has an effect with lora_model only.")
+    if asked.highres_fix and isinstance(asked, Img2Img):
+        said.append("highres_fix has an effect on pictures from text alone; this one was drawn in one pass.")
     if not is_known(asked.algorithm_type):
         said.append(f"algorithm_type {asked.algorithm_type} is not known here; the picture was drawn without it.")
     if is_stochastic(asked.algorithm_type) and asked.scheduler != "DPMSolverMultistepScheduler":

@@ -64,6 +64,10 @@ class Finishing(Asked):
         description="2 or 3 enlarges the pictures so many times, yes twice: by the upscaler that is installed, or else "
         "by a resampler.",
     )
+    highres_fix: Switch = Field(
+        default=False,
+        description="Draw at half the size, enlarge, and draw again from there: large pictures hang together better.",
+    )
     safety_checker: Switch = Field(
         default=False,
         description="Replace pictures that are not fit to be seen; they cost nothing. Where no checker is installed, "

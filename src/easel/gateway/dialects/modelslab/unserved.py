@@ -32,7 +32,6 @@ class Unserved(Asked):
 
     panorama: Switch = False
     self_attention: Switch = False
-    highres_fix: Switch = False
     watermark: Switch = False
     free_u: Switch = False
     aspect_ratio: Name | None = None
@@ -52,7 +51,6 @@ class Unserved(Asked):
 SAID: Final[Mapping[str, str]] = {
     "panorama": "an ordinary picture was drawn",
     "self_attention": "the picture was drawn without it",
-    "highres_fix": "the picture was drawn in one pass",
     "watermark": "the picture carries none",
     "free_u": "the picture was drawn without it",
     "aspect_ratio": "the size comes from width and height",
