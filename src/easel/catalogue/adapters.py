@@ -36,7 +36,8 @@ class Choice:
 def choose(session: Session, draft: GenerationDraft) -> Choice:
     """Raises InvalidRequest for a model that is unknown, and for a LoRA that has no checkpoint here to be drawn on.
 
-    LoRAs may stand in the prompt, too, as the field writes them; what draws reads the prompt without them.
+    LoRAs may stand in the prompt, too, as the field writes them; what draws reads the prompt without them. One that is
+    named alone has its own strength unless the draft says another.
     """
     named = find_model(session, draft.model_id)
     checkpoint = named
@@ -44,7 +45,8 @@ def choose(session: Session, draft: GenerationDraft) -> Choice:
     uses = (*draft.extras.adapters, *tagged)
     if named.kind == "lora":
         checkpoint = base_of(session, named)
-        uses = (AdapterUse(named.model_id, read_lora_defaults(named.defaults).strength), *uses)
+        if named.model_id not in {use.model_id for use in uses}:
+            uses = (AdapterUse(named.model_id, read_lora_defaults(named.defaults).strength), *uses)
     draft = replace(draft, model_id=checkpoint.model_id, prompt=prompt, extras=replace(draft.extras, adapters=uses))
     adapters = {use.model_id: _find(session, use.model_id) for use in uses}
     return Choice(named=named, checkpoint=checkpoint, adapters=adapters, draft=draft)

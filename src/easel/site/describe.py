@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from easel.billing.plans import Plan
+from easel.billing.plans import PLANS, Plan
 from easel.billing.pricing import quote
 from easel.catalogue.limits import defaults_of, limits_of
 from easel.catalogue.tables import Model
@@ -138,13 +138,17 @@ def _facts_of_weights(model: Model) -> list[tuple[str, str]]:
     return facts
 
 
-def price_line(plan: Plan | None, price: Micros, samples: int) -> str:
-    """What a click on Generate will cost. A stranger sees what pay as you go costs."""
+def price_line(plan: Plan | None, price: Micros, samples: int, included_left: int = 0) -> str:
+    """What a click on Generate will cost. A stranger sees what pay as you go costs.
+
+    `included_left`: how many of the plan's monthly pictures are not used yet.
+    """
     each = format_dollars(price)
     if plan is not None and plan.is_free_of_charge:
         daily = f", up to {plan.daily_pictures} pictures a day" if plan.daily_pictures else ""
         return f"Free on your {plan.title} plan{daily}; {each} a picture pay as you go"
-    if samples == 1:
-        return f"{each} a picture"
-    total = price * samples if plan is None else quote(plan, price, samples).total
-    return f"{format_dollars(total)} for {samples} pictures, {each} a picture"
+    quoted = quote(plan or PLANS["pay-as-you-go"], price, samples, included_left=included_left)
+    if not quoted.total and quoted.included:
+        return f"Will cost nothing: {included_left:,} of this month's pictures are left"
+    total = f"Will cost {format_dollars(quoted.total)}"
+    return total if samples == 1 else f"{total}, {each} a picture"

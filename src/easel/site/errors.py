@@ -9,6 +9,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 
 from easel.domain.errors import DomainError, InvalidRequest, Kind, NotAuthenticated
 from easel.site.site import SignInFirst, Site
@@ -31,6 +32,8 @@ TITLES: Final = {
 }
 
 UNREADABLE: Final = "The form could not be read. Go back to the page, load it again and send the form once more."
+UNREAD: Final = (400, 413)
+"""What reading a form ends with when it is no form, or larger than what is taken in."""
 
 
 class LinkOver(NotAuthenticated):
@@ -56,6 +59,12 @@ def page_route(site: Site) -> type[APIRoute]:
                     return RedirectResponse(f"/login?{urlencode({'then': stranger.then})}", 303)
                 except DomainError as refusal:
                     return await run_in_threadpool(refusal_page, site, request, refusal)
+                except HTTPException as problem:
+                    if problem.status_code not in UNREAD:
+                        raise
+                    sentence = problem.detail if problem.status_code == 413 else UNREADABLE
+                    unread = InvalidRequest("form", sentence)
+                    return await run_in_threadpool(refusal_page, site, request, unread, problem.status_code)
                 except RequestValidationError as misfit:
                     if any(error["loc"][0] == "path" for error in misfit.errors()):
                         return await run_in_threadpool(not_found_page, site, request)
@@ -67,10 +76,11 @@ def page_route(site: Site) -> type[APIRoute]:
     return PageRoute
 
 
-def refusal_page(site: Site, request: Request, refusal: DomainError) -> HTMLResponse:
+def refusal_page(site: Site, request: Request, refusal: DomainError, status: int | None = None) -> HTMLResponse:
     title = refusal.title if isinstance(refusal, LinkOver) else TITLES.get(refusal.kind, "This did not work")
-    status = STATUS[refusal.kind]
-    return site.page(request, "message.html", status=status, title=title, sentences=[refusal.message])
+    return site.page(
+        request, "message.html", status=status or STATUS[refusal.kind], title=title, sentences=[refusal.message]
+    )
 
 
 def not_found_page(site: Site, request: Request) -> HTMLResponse:

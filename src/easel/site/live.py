@@ -16,6 +16,7 @@ from easel.domain.errors import NotAuthenticated
 from easel.domain.money import Micros, format_dollars
 from easel.generations.live import News, Sight, follow, look
 from easel.kit import sse
+from easel.site.history import past_pictures
 from easel.site.output import output_of
 from easel.site.site import ENDED, Site, Visitor, money_of
 
@@ -67,7 +68,17 @@ class Live:
 
     def _drawn(self, news: News, visitor: Visitor) -> dict[str, Any]:
         output = output_of(news.sight.view, self._site.services.links)
-        html = self._site.renderer.fragment("output.html", output=output, csrf=visitor.csrf)
+        html = self._site.renderer.fragment("playground_output.html", output=output, csrf=visitor.csrf)
         money = self._money(visitor)
         balance = None if money is None else format_dollars(money)
-        return {"state": output.state, "label": output.label, "html": html, "balance": balance}
+        drawn = {"state": output.state, "label": output.label, "html": html, "balance": balance}
+        return drawn | {"past": self._past(visitor)} if output.state == "done" else drawn
+
+    def _past(self, visitor: Visitor) -> str | None:
+        """The strip of what was drawn before, with what has just been drawn."""
+        try:
+            with self._site.services.database.transaction() as session:
+                past = past_pictures(session, visitor.account.id)
+        except DATABASE_IS_DOWN:
+            return None
+        return self._site.renderer.fragment("playground_past.html", past=past)

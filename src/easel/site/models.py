@@ -84,7 +84,8 @@ def example_request(model: Model, draws: Model | None) -> dict[str, Any]:
     """What the playground would send if nothing were changed on it."""
     if draws is not None:
         prompt = prompts_for(draws.model_id)[0]
-        return request_body(model.model_id, PlaygroundForm(prompt=prompt).filled(defaults_of(draws)))
+        defaults = defaults_of(draws)
+        return request_body(model.model_id, PlaygroundForm(prompt=prompt).filled(defaults), defaults=defaults)
     prompt = prompts_for("")[0]
     body = request_body(model.model_id, PlaygroundForm(prompt=prompt, samples="1"))
     return body | ({"model_id": "CHECKPOINT", "lora_model": model.model_id} if model.kind == "lora" else {})

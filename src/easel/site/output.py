@@ -1,14 +1,14 @@
 """What the output panel shows of a generation; plain data, the same for the page and for the live stream."""
 
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Final, Literal
 
 from easel.artifacts.links import LinkSigner
 from easel.domain.money import Micros
-from easel.domain.request import GenerationRequest
 from easel.generations.queries import GenerationView
 from easel.jobs.states import JobState
-from easel.site.words import ahead
+from easel.site.words import ahead, seconds
 
 State = Literal["idle", "queued", "generating", "done", "failed", "cancelled"]
 
@@ -26,6 +26,8 @@ class Picture:
     address: str
     file_name: str
     seed: int
+    reference: str
+    """How a form names it as the picture to begin from (site/beginnings.py)."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,10 @@ class Output:
     notes: tuple[str, ...] = ()
     cost: Micros | None = None
     seconds: float | None = None
+    preview: str | None = None
+    """Address of the newest picture on the way, of the first sheet."""
+    drawn: float = 0.0
+    """How far it has come, from 0 to 1."""
 
     @property
     def label(self) -> str:
@@ -63,29 +69,38 @@ def output_of(view: GenerationView, links: LinkSigner) -> Output:
         width=request.width,
         height=request.height,
         samples=request.samples,
-        steps=request.steps,
+        steps=request.steps_taken,
         generation_id=view.id,
         prompt=request.prompt,
         sentence=_sentence(view),
-        pictures=_pictures(view.artifact_keys, request, links) if view.state is JobState.DONE else (),
+        pictures=_pictures(view, links) if view.state is JobState.DONE and not view.expired else (),
         notes=tuple(view.notes),
         cost=view.cost,
         seconds=view.seconds,
+        preview=links.path(view.preview_key) if view.preview_key else None,
+        drawn=view.step / view.steps if view.steps else 0.0,
     )
 
 
 def _sentence(view: GenerationView) -> str:
     match view.state:
         case JobState.QUEUED:
-            return ahead(view.queue_position)
+            return f"{ahead(view.queue_position)} About {seconds(view.eta_seconds)}."
         case JobState.FAILED:
             return view.error or "The picture could not be drawn."
+        case JobState.DONE if view.expired:
+            return "These pictures are stored no longer. Generate draws the same ones again while their seed stands."
         case _:
             return ""
 
 
-def _pictures(keys: list[str], request: GenerationRequest, links: LinkSigner) -> tuple[Picture, ...]:
-    seeds = [request.seed_of(index) for index in range(request.samples)]
+def _pictures(view: GenerationView, links: LinkSigner) -> tuple[Picture, ...]:
     return tuple(
-        Picture(links.path(key), f"{request.model_id}-{seed}.png", seed) for key, seed in zip(keys, seeds, strict=True)
+        Picture(
+            address=links.path(key),
+            file_name=f"{view.request.model_id}-{view.request.seed_of(index)}{PurePosixPath(key).suffix}",
+            seed=view.request.seed_of(index),
+            reference=f"{view.id}.{index}",
+        )
+        for index, key in enumerate(view.artifact_keys)
     )

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
 from typing import Final
-from urllib.parse import urlencode
 
 from sqlalchemy.orm import Session
 
@@ -17,6 +16,8 @@ from easel.generations.showcase import Shown, newest_of_each, showcase_of
 from easel.site.form import PlaygroundForm
 
 SHIPPED: Final = "/static/showcase"
+PRIVATE: Final = ("samples", "picture", "mask")
+"""What a published picture's form keeps to itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +75,7 @@ def _shipped(*, file: str, prompt: str, seed: int, thumbhash: str, width: int, h
         height=height,
         prompt=prompt,
         seed=seed,
-        again=_query(form),
+        again=form.query("samples"),
     )
 
 
@@ -87,12 +88,7 @@ def _published(shown: Shown, links: LinkSigner) -> Picture:
         height=shown.height,
         prompt=shown.request.prompt,
         seed=shown.seed,
-        again=_query(PlaygroundForm.again(shown.model_id, shown.request, str(shown.seed))),
+        again=PlaygroundForm.again(shown.model_id, shown.request, str(shown.seed)).query(*PRIVATE),
         generation_id=shown.generation_id,
         index=shown.index,
     )
-
-
-def _query(form: PlaygroundForm) -> str:
-    said = {name: value for name, value in form.model_dump(exclude={"csrf", "samples"}).items() if value}
-    return "?" + urlencode(said)

@@ -1,30 +1,31 @@
 """The model page: the form, the order it places and the output panel."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import Form, Request, Response
+from fastapi import Depends, Form, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 
 from easel.catalogue.adapters import drawn_on
-from easel.catalogue.limits import Limits, defaults_of, limits_of
-from easel.catalogue.queries import find_model
+from easel.catalogue.limits import limits_of
+from easel.catalogue.queries import find_model, list_models
 from easel.catalogue.tables import Model
 from easel.domain.errors import DomainError, InvalidRequest, NotFound
 from easel.generations.cancel import cancel
 from easel.generations.queries import GenerationView, get_view
 from easel.generations.submit import submit
+from easel.generations.tables import Generation
 from easel.site.addresses import model_address
-from easel.site.describe import price_line
+from easel.site.beginnings import Beginnings
+from easel.site.choices import loras_for
 from easel.site.errors import STATUS
-from easel.site.examples import prompts_for
 from easel.site.form import PlaygroundForm, problem_of
 from easel.site.models import Models, find_shown, model_page, view_of
-from easel.site.output import Output, output_of
+from easel.site.panel import Shown, checkpoint_of, panel_of
+from easel.site.restoring import restored, text_in
+from easel.site.sent import Sent, read_sent
 from easel.site.site import Site, Visitor
-from easel.site.sizes import presets, size_named
-from easel.site.snippets import request_body, snippets
 from easel.site.twins import html, wants_markdown
 
 
@@ -38,39 +39,61 @@ class Playground:
             return Models(self._site).markdown(request, provider, model_id)
         with self._site.services.database.transaction() as session:
             model = find_shown(session, provider, model_id)
-            draws = drawn_on(session, model)
             visitor = self._site.visitor(session, request)
             view = self._asked_view(session, request, model, visitor)
-        form = PlaygroundForm.model_validate(dict(request.query_params))
+        form = PlaygroundForm.of(request.query_params.multi_items())
         if view is not None:
-            form = PlaygroundForm.again(model.model_id, view.request, form.seed)
-        return self._page(request, model, draws, visitor, form, view)
+            said = {"picture": form.picture, "mask": ""} if form.picture else {}
+            form = PlaygroundForm.again(model.model_id, view.request, form.seed, named=view.model_id)
+            form = form.model_copy(update=said)
+        return self._page(request, model, visitor, Shown(form=form, view=view))
 
     def generate(
-        self, request: Request, provider: str, model_id: str, form: Annotated[PlaygroundForm, Form()]
+        self, request: Request, provider: str, model_id: str, sent: Annotated[Sent, Depends(read_sent)]
     ) -> Response:
         """Place the order and go to where it is shown; a refusal shows the form again, with the sentence beside it."""
-        services = self._site.services
+        services, form = self._site.services, sent.form
         try:
             with services.database.transaction() as session:
                 model = find_shown(session, provider, model_id)
                 sender = self._site.sender(session, request, form.csrf)
-                draft = form.draft(model.model_id)
-                base_url = self._site.base_url(request)
+            form = Beginnings(self._site).take_in(sender, sent)
+            with services.database.transaction() as session:
                 generation = submit(
                     session,
                     services.clock,
                     sender.account,
-                    draft,
-                    base_url=base_url,
+                    form.draft(model.model_id),
+                    base_url=self._site.base_url(request),
                     max_wait=services.max_wait,
                 )
+                page = self._page_of(session, model, generation)
         except NotFound:
             raise
         except DomainError as refusal:
             return self._refused(request, provider, model_id, form, refusal)
         typed = {"seed": form.seed.strip()} if form.seed.strip() else {}
-        return RedirectResponse(model_address(model, generation=generation.id, **typed), 303)
+        return RedirectResponse(model_address(page, generation=generation.id, **typed), 303)
+
+    def restore(
+        self, request: Request, provider: str, model_id: str, sent: Annotated[Sent, Depends(read_sent)]
+    ) -> Response:
+        """The form with the settings that a picture carries, or a text. It changes nothing, so anybody may send it."""
+        try:
+            text = text_in(sent.file("settings_file")) if sent.file("settings_file") else sent.text("settings")
+            with self._site.services.database.transaction() as session:
+                model = find_shown(session, provider, model_id)
+                visitor = self._site.visitor(session, request)
+                checkpoint = checkpoint_of(session, model, sent.form)
+                if checkpoint is None:
+                    raise NotFound(f"{model.name} draws nothing here. See which models do.")
+                names = {checkpoint.model_id, checkpoint.name}
+                loras = loras_for(list_models(session), checkpoint)
+                found = restored(text, names, loras, limits_of(checkpoint))
+        except InvalidRequest as refusal:
+            return self._refused(request, provider, model_id, sent.form, refusal)
+        form = found.form.model_copy(update={"base": sent.form.base})
+        return self._page(request, model, visitor, Shown(form=form, notes=found.notes))
 
     def back(self, provider: str, model_id: str) -> Response:
         """The address of a refused form, loaded again."""
@@ -90,19 +113,19 @@ class Playground:
     ) -> Response:
         with self._site.services.database.transaction() as session:
             model = find_shown(session, provider, model_id)
-            draws = drawn_on(session, model)
             visitor = self._site.visitor(session, request)
         problem = problem_of(refusal) if isinstance(refusal, InvalidRequest) else None
-        return self._page(
-            request,
-            model,
-            draws,
-            visitor,
-            form,
-            status=STATUS[refusal.kind],
+        shown = Shown(
+            form=form,
             errors=dict([problem] if problem else []),
             notice="" if problem else refusal.message,
         )
+        return self._page(request, model, visitor, shown, status=STATUS[refusal.kind])
+
+    def _page_of(self, session: Session, model: Model, generation: Generation) -> Model:
+        """Where an order is shown: on the page that it was placed on if it is of that model, or on its own model's."""
+        is_of_it = model.kind == "lora" or generation.model_id == model.model_id
+        return model if is_of_it else find_model(session, generation.model_id)
 
     def _asked_view(
         self, session: Session, request: Request, model: Model, visitor: Visitor | None
@@ -115,48 +138,17 @@ class Playground:
             view = get_view(session, self._site.services.clock, visitor.account.id, int(asked))
         except NotFound:
             return None
-        return view if view.model_id == model.model_id else None
+        drawn_with = {view.model_id, *(use.model_id for use in view.request.extras.adapters)}
+        return view if model.model_id in drawn_with else None
 
     def _page(
-        self,
-        request: Request,
-        model: Model,
-        draws: Model | None,
-        visitor: Visitor | None,
-        form: PlaygroundForm,
-        view: GenerationView | None = None,
-        *,
-        status: int = 200,
-        errors: dict[str, str] | None = None,
-        notice: str = "",
+        self, request: Request, model: Model, visitor: Visitor | None, shown: Shown, *, status: int = 200
     ) -> Response:
         base_url = self._site.base_url(request)
         with self._site.services.database.transaction() as session:
             about = view_of(self._site, session, base_url, model)
-        page: dict[str, Any] = {"visitor": visitor}
-        if draws is not None and about.card.can_draw:
-            limits, defaults = limits_of(draws), defaults_of(draws)
-            form = form.filled(defaults)
-            size, samples = size_named(form.size, limits, defaults), _count(form.samples, limits)
-            # One of each choice is always checked, whatever an address or a refused form said.
-            form = form.model_copy(update={"size": size.name, "samples": str(samples)})
-            page |= {
-                "form": form,
-                "errors": errors or {},
-                "notice": notice,
-                "limits": limits,
-                "sizes": presets(limits, defaults, size),
-                "examples": prompts_for(draws.model_id),
-                "price_line": price_line(visitor.plan if visitor else None, model.price, samples),
-                "price": None if visitor and visitor.plan.is_free_of_charge else model.price,
-                "snippets": snippets(base_url, request_body(model.model_id, form)),
-                "output": output_of(view, self._site.services.links)
-                if view
-                else Output("idle", size.width, size.height),
-                "csrf": visitor.csrf if visitor else "",
-            }
-        return html(self._site, request, model_page(about), status=status, **page)
-
-
-def _count(samples: str, limits: Limits) -> int:
-    return next((count for count in range(1, limits.max_samples + 1) if samples == str(count)), 1)
+            draws = drawn_on(session, model)
+            panel = {}
+            if draws is not None and about.card.can_draw:
+                panel = panel_of(self._site, session, base_url, model, draws, visitor, shown)
+        return html(self._site, request, model_page(about), status=status, visitor=visitor, **panel)

@@ -15,6 +15,7 @@ from easel.site.entrance import Entrance
 from easel.site.errors import page_route
 from easel.site.exhibiting import Exhibiting
 from easel.site.gallery import Gallery
+from easel.site.history import History
 from easel.site.join import Join
 from easel.site.keyring import Keyring
 from easel.site.live import Live
@@ -45,7 +46,8 @@ def site_router(services: Services) -> APIRouter:
     site = Site(services, SessionSigner(services.secret))
     browse, entrance, playground, live = Browse(site), Entrance(site), Playground(site), Live(site)
     login, provider, join, recover = Login(site), ThroughProvider(site), Join(site), Recover(site)
-    profile, keyring, wallet, plan = Profile(site), Keyring(site), WalletPage(site), PlanPage(site)
+    profile, keyring, history = Profile(site), Keyring(site), History(site)
+    wallet, plan = WalletPage(site), PlanPage(site)
     models, docs, agents, exhibiting = Models(site), Docs(site), Agents(site), Exhibiting(site)
     gallery, usage, webhooks = Gallery(site), UsagePage(site), WebhookLog(site)
     operators, accounts, offers = Operators(site), OperatorAccounts(site), OperatorModels(site)
@@ -72,8 +74,11 @@ def site_router(services: Services) -> APIRouter:
 
     router.get("/models/{provider}/{model_id}/generations")(playground.back)
     router.post("/models/{provider}/{model_id}/generations")(playground.generate)
+    router.get("/models/{provider}/{model_id}/restored")(playground.back)
+    router.post("/models/{provider}/{model_id}/restored")(playground.restore)
 
     router.get("/generations/{generation_id}/events")(live.events)
+    router.get("/generations/{generation_id}/thumbnail")(history.thumbnail)
     router.post("/generations/{generation_id}/cancel")(playground.cancel)
     router.post("/generations/{generation_id}/pictures/{index}/publish")(exhibiting.publish)
     router.post("/generations/{generation_id}/pictures/{index}/unpublish")(exhibiting.unpublish)

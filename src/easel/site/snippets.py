@@ -1,22 +1,51 @@
-"""A request as code to paste, in every language. static/js/snippets.js writes the same body as one types."""
+"""A request as code to paste, in every language. static/playground/snippets.js writes the same body as one types."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from easel.catalogue.limits import Defaults
 from easel.domain.errors import InvalidRequest
-from easel.site.form import PlaygroundForm
+from easel.domain.request import Extras
+from easel.domain.sampling import Sampler, Spacing
+from easel.site.form import LABELS, PlaygroundForm
+from easel.site.words import number
 
 TEXT_TO_IMAGE: Final = "/api/v6/images/text2img"
+IMAGE_TO_IMAGE: Final = "/api/v6/images/img2img"
+INPAINT: Final = "/api/v6/images/inpaint"
+
 YOUR_KEY: Final = "YOUR_KEY"
+YOUR_PICTURE: Final = "ADDRESS_OF_YOUR_PICTURE"
+YOUR_MASK: Final = "ADDRESS_OF_YOUR_MASK"
 
 METHODS: Final = {
     TEXT_TO_IMAGE: ("text_to_image", "Text2Image"),
-    "/api/v6/images/img2img": ("image_to_image", "Image2Image"),
-    "/api/v6/images/inpaint": ("inpainting", "Inpainting"),
+    IMAGE_TO_IMAGE: ("image_to_image", "Image2Image"),
+    INPAINT: ("inpainting", "Inpainting"),
 }
 """What ModelsLab's Python client calls a path, and its schema."""
+
+SCHEDULERS: Final[Mapping[Sampler, Mapping[str, str]]] = {
+    Sampler.DDIM: {"scheduler": "DDIMScheduler"},
+    Sampler.EULER: {"scheduler": "EulerDiscreteScheduler"},
+    Sampler.EULER_ANCESTRAL: {"scheduler": "EulerAncestralDiscreteScheduler"},
+    Sampler.DPMPP_2M: {"scheduler": "DPMSolverMultistepScheduler"},
+    Sampler.DPMPP_2M_SDE: {"scheduler": "DPMSolverMultistepScheduler", "algorithm_type": "dpmsolver+++"},
+    Sampler.DPMPP_2S: {"scheduler": "DPMSolverSinglestepScheduler"},
+    Sampler.HEUN: {"scheduler": "HeunDiscreteScheduler"},
+    Sampler.KDPM2: {"scheduler": "KDPM2DiscreteScheduler"},
+    Sampler.KDPM2_ANCESTRAL: {"scheduler": "KDPM2AncestralDiscreteScheduler"},
+    Sampler.UNIPC: {"scheduler": "UniPCMultistepScheduler"},
+    Sampler.DEIS: {"scheduler": "DEISMultistepScheduler"},
+    Sampler.LMS: {"scheduler": "LMSDiscreteScheduler"},
+    Sampler.DDPM: {"scheduler": "DDPMScheduler"},
+    Sampler.LCM: {"scheduler": "LCMScheduler"},
+    Sampler.PNDM: {"scheduler": "PNDMScheduler"},
+    Sampler.IPNDM: {"scheduler": "IPNDMScheduler"},
+}
+"""How the API asks for a sampler: by names of diffusers' classes."""
 
 
 @dataclass(frozen=True)
@@ -47,16 +76,69 @@ def snippets(base_url: str, request: Mapping[str, Any], path: str = TEXT_TO_IMAG
     return found
 
 
-def request_body(model_id: str, form: PlaygroundForm, key: str = YOUR_KEY) -> dict[str, Any]:
-    """In the API's own words. A form that cannot be read yet gives what can be said already."""
-    body: dict[str, Any] = {"key": key, "model_id": model_id, "prompt": form.prompt}
+def request_body(
+    model_id: str,
+    form: PlaygroundForm,
+    key: str = YOUR_KEY,
+    *,
+    defaults: Defaults | None = None,
+    picture: str = YOUR_PICTURE,
+    mask: str = YOUR_MASK,
+) -> dict[str, Any]:
+    """In the API's own words; what is the model's own way anyway is left out, as far as `defaults` say so.
+
+    `picture` and `mask` are addresses. A form that cannot be read yet gives what can be said already.
+    """
+    body: dict[str, Any] = {"key": key, "model_id": form.base or model_id, "prompt": form.prompt}
     try:
         draft = form.draft(model_id)
     except InvalidRequest:
         return body
-    body |= {"width": draft.width, "height": draft.height, "samples": draft.samples}
-    body |= {"num_inference_steps": draft.steps, "guidance_scale": _plain(draft.guidance), "seed": draft.seed}
+    extras = draft.extras
+    # The size of image to image is the picture's.
+    is_sized = extras.init_image is None or extras.mask_image is not None
+    wire = SCHEDULERS[draft.sampler] if draft.sampler and not (defaults and draft.sampler == defaults.sampler) else {}
+    body |= {
+        "negative_prompt": draft.negative_prompt or None,
+        "width": draft.width if is_sized else None,
+        "height": draft.height if is_sized else None,
+        "samples": draft.samples,
+        "num_inference_steps": draft.steps,
+        "guidance_scale": _plain(draft.guidance),
+        "seed": draft.seed,
+        **wire,
+        "use_karras_sigmas": _karras(draft.spacing, defaults),
+        "clip_skip": extras.clip_skip if extras.clip_skip > 1 else None,
+        "lora_model": ",".join(use.model_id for use in extras.adapters) or None,
+        "lora_strength": ",".join(number(use.strength) for use in extras.adapters) or None,
+        "enhance_prompt": "yes" if draft.enhance else None,
+        "enhance_style": draft.style,
+        "init_image": picture if extras.init_image else None,
+        "mask_image": mask if extras.mask_image else None,
+        "strength": _plain(extras.strength) if extras.init_image else None,
+    }
     return {name: value for name, value in body.items() if value is not None}
+
+
+def path_for(form: PlaygroundForm) -> str:
+    """Where the same is asked of the API."""
+    if not form.picture:
+        return TEXT_TO_IMAGE
+    return INPAINT if form.mask else IMAGE_TO_IMAGE
+
+
+def unsaid(form: PlaygroundForm, defaults: Defaults) -> list[str]:
+    """Labels of what stands in the form and that API has no field for."""
+    spacing_said = form.spacing in ("", defaults.spacing, Spacing.KARRAS, Spacing.MODEL)
+    edge_said = not form.mask or form.soft_edge in ("", number(Extras().mask_blur))
+    said = {"spacing": spacing_said, "format": form.format in ("", "png"), "soft_edge": edge_said}
+    return [LABELS[field].lower() for field, is_said in said.items() if not is_said]
+
+
+def _karras(spacing: Spacing | None, defaults: Defaults | None) -> str | None:
+    if spacing is None or (defaults and spacing == defaults.spacing):
+        return None
+    return {Spacing.KARRAS: "yes", Spacing.MODEL: "no"}.get(spacing)
 
 
 def _python(address: str, body: str) -> Snippet:

@@ -23,10 +23,12 @@ export function follow() {
     else if (latest) showProgress(latest);
   });
 
-  current.addEventListener("step", (event) => {
-    latest = JSON.parse(event.data);
-    showProgress(latest);
-  });
+  for (const name of ["step", "preview"]) {
+    current.addEventListener(name, (event) => {
+      latest = { ...latest, ...JSON.parse(event.data) };
+      showProgress(latest);
+    });
+  }
 
   // The browser connects again by itself, and the first event then is the present state.
   current.addEventListener("error", () => {
@@ -37,11 +39,28 @@ export function follow() {
 }
 
 // Steps are counted over all pictures; people count those of one.
-function showProgress({ step, steps }) {
+function showProgress({ step, steps, url }) {
   const text = document.querySelector("[data-steps]");
   if (!text) return;
   const each = Number(text.dataset.steps);
   text.textContent = `Step ${Math.floor((step / steps) * each)} of ${each}`;
   document.querySelector("#output progress").value = step / steps;
   for (const sheet of document.querySelectorAll(".blank")) sheet.style.setProperty("--drawn", step / steps);
+  if (url) showPreview(url);
+}
+
+// The first sheet's: one picture of an order is shown on its way. The next one is there before the last one goes.
+async function showPreview(url) {
+  const sheet = document.querySelector("#output .blank");
+  const shown = sheet?.querySelector(".preview");
+  if (!sheet || shown?.getAttribute("src") === url) return;
+  const next = Object.assign(new Image(), { src: url, alt: "", className: "preview" });
+  try {
+    await next.decode();
+  } catch {
+    return; // a newer one has taken its place
+  }
+  if (!sheet.isConnected) return;
+  sheet.querySelector(".preview")?.remove();
+  sheet.append(next);
 }

@@ -2,8 +2,9 @@
 
 const part = (page, name) => page.querySelector(`[data-swap="${name}"]`);
 
-export function swapFrom(page, { isRefusal }) {
+export function swapFrom(page, { isRefusal = false, only = null }) {
   for (const old of document.querySelectorAll("[data-swap]")) {
+    if (only && !only.includes(old.dataset.swap)) continue;
     const fresh = part(page, old.dataset.swap);
     // A refused order leaves the picture before it where it is.
     if (!fresh || (isRefusal && old.dataset.swap === "output")) continue;
@@ -21,7 +22,7 @@ export function swapFrom(page, { isRefusal }) {
 }
 
 // The output panel alone, as the live stream sends it. Pictures are decoded first, so that no sheet is empty in between.
-export async function swapOutput({ state, label, html, balance }) {
+export async function swapOutput({ state, label, html, balance, past }) {
   const box = part(document, "output");
   const template = document.createElement("template");
   template.innerHTML = html;
@@ -30,6 +31,7 @@ export async function swapOutput({ state, label, html, balance }) {
   refill(box, template.content);
   showState(state, label);
   if (balance) part(document, "balance").textContent = balance;
+  if (past) part(document, "past").innerHTML = past;
 }
 
 // The keyboard focus goes with what held it; the panel takes it, so that the next Tab starts there and not at the top.

@@ -1,5 +1,7 @@
 // Send a form as the browser would, and take from the answered page what has changed.
 
+import { unfold } from "./form.js";
+import { keepStored, putMask } from "./source.js";
 import { say, swapFrom } from "./swap.js";
 
 const UNREACHABLE = "The server could not be reached. Check the connection and try again; what you wrote is still here.";
@@ -16,7 +18,7 @@ export async function sendForm(form, button) {
     if (answer.status === 401 && token && token !== tokenBefore) answer = await send(form);
     if (answer.redirected) history.replaceState(null, "", answer.url);
     if (form.id === "ask" && answer.ok) showOutput();
-    else document.querySelector("[aria-invalid=true]")?.focus();
+    else showProblem();
   } catch {
     say(UNREACHABLE);
   } finally {
@@ -25,12 +27,27 @@ export async function sendForm(form, button) {
 }
 
 async function send(form) {
-  const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+  const answer = await fetch(form.action, { method: "POST", body: await bodyOf(form) });
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   swapFrom(page, { isRefusal: !answer.ok });
+  if (form.id === "ask") keepStored(form, page);
   const saysWhy = page.querySelector("[data-swap=notice]");
   if (!answer.ok && !saysWhy) say(page.querySelector(".message p")?.textContent ?? BROKEN);
   return answer;
+}
+
+async function bodyOf(form) {
+  const said = new FormData(form);
+  if (form.enctype !== "multipart/form-data") return new URLSearchParams(said);
+  await putMask(said);
+  return said;
+}
+
+function showProblem() {
+  const field = document.querySelector("#ask [aria-invalid=true]");
+  if (!field) return;
+  unfold(field);
+  field.focus();
 }
 
 // On a phone the output lies below the form.
