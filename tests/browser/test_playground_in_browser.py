@@ -30,12 +30,18 @@ def enter(page: Page, link: str) -> None:
 
 def generate(page: Page, prompt: str = "three red stars on a blue background", steps: int = 25) -> None:
     page.get_by_label("Prompt", exact=True).fill(prompt)
+    unfold(page)
     page.get_by_label("Steps").fill(str(steps))
     page.get_by_role("button", name="Generate").click()
 
 
+def unfold(page: Page) -> None:
+    if not page.get_by_label("Steps").is_visible():
+        page.get_by_text("Advanced", exact=True).click()
+
+
 def state(page: Page) -> Locator:
-    return page.get_by_role("status")
+    return page.locator("[data-state]")
 
 
 def seed(page: Page) -> Locator:
@@ -50,7 +56,7 @@ def size_of(page: Page, selector: str) -> tuple[float, float]:
 
 
 def width_of_picture(page: Page) -> int:
-    return page.locator("#output img").first.evaluate("image => image.complete && image.naturalWidth")
+    return page.locator("#output a.sheet img").first.evaluate("image => image.complete && image.naturalWidth")
 
 
 def test_the_printed_link_signs_in_and_a_picture_is_drawn_live(site: Site, open_page: Callable[..., Page]) -> None:
@@ -65,13 +71,13 @@ def test_the_printed_link_signs_in_and_a_picture_is_drawn_live(site: Site, open_
     progress = page.get_by_role("progressbar")
     expect(page.locator("[data-steps]")).to_have_text(re.compile(r"Step ([5-9]|1\d) of 25"))
     assert 0 < float(progress.evaluate("bar => bar.value")) < 1
-    panel = size_of(page, "#output")
+    panel = size_of(page, "[data-swap=output]")
     shoot(page, "generating-1280-light")
     expect(state(page)).to_have_text("Done")
     assert width_of_picture(page) == 256
     expect(page.locator("[data-cost]")).to_have_text("Free")
     assert size_of(page, ".sheet") == sheet
-    assert size_of(page, "#output") == panel
+    assert size_of(page, "[data-swap=output]") == panel
     assert page.evaluate("shifts") == []
     assert "generation=" in page.url
 
@@ -79,14 +85,14 @@ def test_the_printed_link_signs_in_and_a_picture_is_drawn_live(site: Site, open_
 def test_a_picture_costs_what_the_page_said(site: Site, open_page: Callable[..., Page]) -> None:
     page = open_page()
     enter(page, site.link())
-    expect(page.locator(".price")).to_have_text("$0.0047 a picture")
+    expect(page.locator(".price")).to_contain_text("Will cost $0.0047")
     page.get_by_role("radio", name="2", exact=True).check()
-    expect(page.locator(".price")).to_have_text("$0.0094 for 2 pictures, $0.0047 a picture")
+    expect(page.locator(".price")).to_contain_text("Will cost $0.0094, $0.0047 a picture")
     generate(page, steps=4)
     expect(state(page)).to_have_text("Done")
     expect(page.locator("[data-cost]")).to_have_text("$0.0094")
     expect(page.locator(".who")).to_contain_text("$9.9906")
-    expect(page.locator("#output img")).to_have_count(2)
+    expect(page.locator("#output a.sheet img")).to_have_count(2)
 
 
 def test_a_page_loaded_again_shows_the_same_picture(site: Site, open_page: Callable[..., Page]) -> None:
@@ -94,10 +100,10 @@ def test_a_page_loaded_again_shows_the_same_picture(site: Site, open_page: Calla
     enter(page, site.link())
     generate(page, steps=4)
     expect(state(page)).to_have_text("Done")
-    address = page.locator("#output img").get_attribute("src")
+    address = page.locator("#output .sheet img").get_attribute("src")
     page.reload()
     expect(state(page)).to_have_text("Done")
-    assert page.locator("#output img").get_attribute("src") == address
+    assert page.locator("#output .sheet img").get_attribute("src") == address
 
 
 def test_a_page_loaded_again_goes_on_watching(site: Site, open_page: Callable[..., Page]) -> None:
@@ -170,6 +176,7 @@ def test_the_keyboard_keeps_its_place(site: Site, open_page: Callable[..., Page]
     page.keyboard.press("Enter")
     page.wait_for_url(f"**{STARTER}")
     page.get_by_label("Prompt", exact=True).fill("three red stars")
+    unfold(page)
     page.get_by_label("Steps").fill("100")
     button = page.get_by_role("button", name="Generate")
     button.focus()
@@ -213,6 +220,7 @@ def test_the_code_follows_the_form_and_can_be_copied(site: Site, open_page: Call
     page = open_page()
     page.goto(f"{site.address}{STARTER}?prompt=it%27s+a+star&seed=5&guidance=7.5&samples=2")
     served = page.locator("#code-shell").inner_text()
+    unfold(page)
     page.get_by_label("Steps").fill("30")
     assert page.locator("#code-shell").inner_text() == served.replace('_steps": 25', '_steps": 30')
     body = json.loads(page.locator("[data-body=python]").inner_text())
@@ -229,7 +237,7 @@ def test_a_script_in_a_prompt_is_only_text(site: Site, open_page: Callable[..., 
     prompt = "<script>document.title='taken'</script><img src=x onerror=\"document.title='taken'\">"
     generate(page, prompt, steps=3)
     expect(state(page)).to_have_text("Done")
-    assert page.locator("#output img").get_attribute("alt") == prompt
+    assert page.locator("#output .sheet img").get_attribute("alt") == prompt
     page.reload()
     assert page.title() != "taken"
     assert page.get_by_label("Prompt", exact=True).input_value() == prompt

@@ -33,7 +33,7 @@ def latest_pictures(session: Session, account_id: int, limit: int = LATEST) -> l
     drawn = drawn.join(Model, Model.model_id == Generation.model_id)
     mine = drawn.where(Generation.account_id == account_id, Artifact.expired_at.is_(None))
     rows = session.execute(mine.order_by(Generation.id.desc()).limit(limit))
-    return [Past(*row) for row in rows.tuples()]
+    return [Past(*row) for row in rows]
 
 
 def key_of_first(session: Session, account_id: int, generation_id: int) -> str | None:

@@ -56,6 +56,10 @@ class History:
             key = key_of_first(session, visitor.account.id, generation_id)
         if key is None:
             raise NotFound(GONE)
-        with Image.open(io.BytesIO(self._site.services.blobs.get(key))) as picture:
-            small = as_webp(fitted(picture.convert("RGB"), SIDE), 75)
+        data = self._site.services.blobs.get(key)
+        try:
+            with Image.open(io.BytesIO(data)) as picture:
+                small = as_webp(fitted(picture.convert("RGB"), SIDE), 75)
+        except OSError:
+            raise NotFound(GONE) from None
         return Response(small, media_type="image/webp", headers=HEADERS)

@@ -1,9 +1,13 @@
 """The form as it comes from a browser: read, refused with a sentence, and shown again as it was typed."""
 
+from typing import Any
+from urllib.parse import parse_qsl
+
 import pytest
 
 from easel.catalogue.limits import Defaults
 from easel.domain.errors import InvalidRequest
+from easel.domain.request import AdapterUse, Extras, GenerationRequest
 from easel.domain.sampling import Sampler, Spacing
 from easel.site.form import PlaygroundForm, problem_of
 
@@ -37,9 +41,14 @@ def test_what_is_empty_is_not_said() -> None:
         ({"size": "x"}, "size"),
         ({"size": "128x"}, "size"),
         ({"size": "<b>x1"}, "size"),
+        ({"size": "custom", "width": "128"}, "size"),
+        ({"sampler": "best"}, "sampler"),
+        ({"format": "svg"}, "format"),
+        ({"strength": "much"}, "strength"),
+        ({"lora": ["a"], "lora_strength": ["much"]}, "lora_strength"),
     ],
 )
-def test_what_is_no_number_is_refused_by_field(typed: dict[str, str], field: str) -> None:
+def test_what_is_no_number_is_refused_by_field(typed: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidRequest) as refusal:
         PlaygroundForm(prompt="a star", **typed).draft("easel-starter")
     assert refusal.value.field == field
@@ -53,7 +62,56 @@ def test_a_zero_is_something_said() -> None:
 
 def test_an_empty_form_is_filled_with_the_models_defaults() -> None:
     form = PlaygroundForm(prompt="a star", steps="7").filled(DEFAULTS)
-    assert form == PlaygroundForm(prompt="a star", size="128x96", steps="7", guidance="4", samples="1")
+    assert (form.prompt, form.size, form.steps, form.guidance, form.samples) == ("a star", "128x96", "7", "4", "1")
+    assert (form.sampler, form.spacing, form.clip_skip, form.format) == ("ddim", "model", "1", "png")
+    assert (form.strength, form.seed, form.negative_prompt) == ("0.7", "", "")
+
+
+def test_everything_that_can_be_typed_is_in_the_draft() -> None:
+    said = [("prompt", "a star"), ("negative_prompt", "blurry"), ("lora", "one"), ("lora", ""), ("lora", "two")]
+    said += [("lora_strength", "0.5"), ("lora_strength", "1"), ("lora_strength", ""), ("size", "custom")]
+    said += [("width", "160"), ("height", "96"), ("sampler", "euler"), ("spacing", "karras"), ("clip_skip", "2")]
+    said += [("style", "anime"), ("format", "webp"), ("picture", "inputs/a.png"), ("mask", "inputs/b.png")]
+    said += [("strength", "0"), ("soft_edge", "9")]
+    draft = PlaygroundForm.of(said).draft("m")
+    assert (draft.width, draft.height, draft.negative_prompt) == (160, 96, "blurry")
+    assert (draft.sampler, draft.spacing, draft.enhance, draft.style) == (Sampler.EULER, Spacing.KARRAS, True, "anime")
+    extras = draft.extras
+    assert extras.adapters == (AdapterUse("one", 0.5), AdapterUse("two", 1.0))
+    assert (extras.clip_skip, extras.output_format) == (2, "webp")
+    assert (extras.init_image, extras.mask_image, extras.strength) == ("inputs/a.png", "inputs/b.png", 0)
+    assert (extras.mask_blur, extras.previews) == (9, True)
+
+
+def test_a_mask_without_its_picture_is_none() -> None:
+    assert PlaygroundForm(mask="inputs/b.png").draft("m").extras.mask_image is None
+
+
+def test_the_form_of_a_request_asks_for_it_again() -> None:
+    extras = Extras(adapters=(AdapterUse("one", 0.5), AdapterUse("two", 1, 0.5)), init_image="i", strength=0.25)
+    request = GenerationRequest(
+        model_id="base",
+        prompt="a star",
+        negative_prompt="blurry",
+        width=128,
+        height=96,
+        samples=2,
+        steps=9,
+        guidance=4.5,
+        seed=7,
+        sampler=Sampler.EULER,
+        spacing=Spacing.KARRAS,
+        extras=extras,
+    )
+    form = PlaygroundForm.again("page", request, "7", named="base")
+    draft = form.draft("page")
+    assert (draft.model_id, draft.seed, draft.samples, draft.steps, draft.guidance) == ("base", 7, 2, 9, 4.5)
+    assert (draft.sampler, draft.spacing) == (Sampler.EULER, Spacing.KARRAS)
+    assert (draft.extras.strength, draft.extras.init_image) == (0.25, "i")
+    assert draft.prompt == "a star <lora:two:unet=1:te=0.5>"
+    assert draft.extras.adapters == (AdapterUse("one", 0.5),)
+    said = parse_qsl(form.query("samples").removeprefix("?"))
+    assert PlaygroundForm.of(said) == form.model_copy(update={"samples": ""})
 
 
 def test_refusals_speak_the_words_of_the_form() -> None:

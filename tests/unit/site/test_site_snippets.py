@@ -7,8 +7,11 @@ import subprocess
 
 import pytest
 
+from easel.catalogue.limits import Defaults
+from easel.domain.sampling import Sampler, Spacing
+from easel.gateway.dialects.modelslab.schedulers import Choice, choose
 from easel.site.form import PlaygroundForm
-from easel.site.snippets import Snippet, request_body, snippets
+from easel.site.snippets import SCHEDULERS, Snippet, path_for, request_body, snippets, unsaid
 
 PROMPTS = ["three red stars", "it's a 'quoted' \"star\"", "a\nb\\n", "$(rm -rf /) `x` ${y} !z", "é 星 </script>", ""]
 
@@ -78,3 +81,43 @@ def test_a_form_that_cannot_be_read_yet_says_what_it_can() -> None:
 def test_only_what_a_client_can_send_is_written_for_it() -> None:
     languages = {one.language for one in snippets("", {"key": "k"}, "/api/v6/images/img2img")}
     assert languages == {"python", "javascript", "shell", "php", "modelslab"}
+
+
+def test_a_whole_form_is_in_the_request_and_what_the_model_does_anyway_is_not() -> None:
+    usual = Defaults(width=128, height=96, steps=25, guidance=4, sampler=Sampler.DDIM, spacing=Spacing.MODEL)
+    plain = PlaygroundForm(prompt="a").filled(usual)
+    assert set(request_body("m", plain, defaults=usual)) == {
+        "key", "model_id", "prompt", "width", "height", "samples", "num_inference_steps", "guidance_scale",
+    }  # fmt: skip
+    form = plain.model_copy(
+        update={
+            "negative_prompt": "b",
+            "sampler": "dpmpp_2m_sde",
+            "spacing": "karras",
+            "clip_skip": "2",
+            "lora": ["x", "y"],
+            "lora_strength": ["0.5", "1"],
+            "style": "anime",
+            "picture": "p",
+            "strength": "0.5",
+        }
+    )
+    said = request_body("m", form, defaults=usual)
+    assert (said["scheduler"], said["algorithm_type"]) == ("DPMSolverMultistepScheduler", "dpmsolver+++")
+    assert (said["use_karras_sigmas"], said["clip_skip"], said["negative_prompt"]) == ("yes", 2, "b")
+    assert (said["lora_model"], said["lora_strength"]) == ("x,y", "0.5,1")
+    assert (said["enhance_prompt"], said["enhance_style"]) == ("yes", "anime")
+    assert (said["init_image"], said["strength"]) == ("ADDRESS_OF_YOUR_PICTURE", 0.5)
+    assert "width" not in said
+    assert path_for(form) == "/api/v6/images/img2img"
+    masked = form.model_copy(update={"mask": "q"})
+    assert {"mask_image", "width"} <= set(request_body("m", masked))
+    assert path_for(masked) == "/api/v6/images/inpaint"
+    assert unsaid(form, usual) == []
+    assert unsaid(form.model_copy(update={"spacing": "beta", "format": "webp"}), usual) == ["spacing", "file format"]
+
+
+def test_every_sampler_is_asked_for_as_the_api_knows_it() -> None:
+    for sampler in Sampler:
+        names = SCHEDULERS[sampler]
+        assert choose(names["scheduler"], names.get("algorithm_type")) == Choice(sampler)

@@ -38,12 +38,14 @@ def test_places_in_the_queue(others: int | None, read: str) -> None:
 
 
 def test_the_price_of_a_picture() -> None:
-    assert price_line(None, PRICE, 1) == "$0.0047 a picture"
-    assert price_line(PLANS["pay-as-you-go"], PRICE, 1) == "$0.0047 a picture"
+    assert price_line(None, PRICE, 1) == "Will cost $0.0047"
+    assert price_line(PLANS["pay-as-you-go"], PRICE, 1) == "Will cost $0.0047"
 
 
 def test_the_price_of_several_pictures() -> None:
-    assert price_line(PLANS["standard"], PRICE, 4) == "$0.0188 for 4 pictures, $0.0047 a picture"
+    assert price_line(PLANS["standard"], PRICE, 4) == "Will cost $0.0188, $0.0047 a picture"
+    assert price_line(PLANS["standard"], PRICE, 4, 3) == "Will cost $0.0047, $0.0047 a picture"
+    assert price_line(PLANS["standard"], PRICE, 4, 9) == "Will cost nothing: 9 of this month's pictures are left"
 
 
 def test_a_plan_that_costs_nothing_a_picture_says_so() -> None:

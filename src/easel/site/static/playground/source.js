@@ -35,7 +35,7 @@ export function prepareSource(form) {
     event.preventDefault();
     await begin(form, { src: link.dataset.src, reference: link.dataset.beginFrom });
     if ("andPaint" in link.dataset) await takeBrush(form);
-    form.querySelector("[data-source]").scrollIntoView({ block: "nearest" });
+    form.querySelector("[data-sheet]").scrollIntoView({ block: "center" });
     form.querySelector("andPaint" in link.dataset ? "[data-canvas]" : "[name=strength]").focus({ preventScroll: true });
   });
 

@@ -1,0 +1,64 @@
+"""Settings out of a text: Easel's own, and those of other tools."""
+
+import numpy as np
+import pytest
+
+from easel.artifacts.encode import encode, infotext
+from easel.catalogue.limits import Limits
+from easel.domain.errors import InvalidRequest
+from easel.domain.request import AdapterUse, Extras, GenerationRequest
+from easel.domain.sampling import Sampler, Spacing
+from easel.site.form import PlaygroundForm
+from easel.site.restoring import restored, text_in
+
+LIMITS = Limits(
+    min_size=128,
+    max_size=512,
+    multiple_of=16,
+    min_steps=1,
+    max_steps=100,
+    min_guidance=1,
+    max_guidance=20,
+    max_samples=4,
+)
+REQUEST = GenerationRequest(
+    model_id="easel-starter",
+    prompt="a star: red, or\nblue",
+    negative_prompt="blurry",
+    width=160,
+    height=128,
+    samples=1,
+    steps=9,
+    guidance=4.5,
+    seed=7,
+    sampler=Sampler.DPMPP_2M,
+    spacing=Spacing.KARRAS,
+    extras=Extras(adapters=(AdapterUse("one", 0.5),), clip_skip=2),
+)
+
+
+@pytest.mark.parametrize("format", ["png", "jpeg", "webp"])
+def test_a_picture_of_ours_gives_back_all_that_it_was_drawn_from(format: str) -> None:
+    text = infotext(REQUEST, index=0, model_name="easel-starter", model_hash=None)
+    picture = encode(np.zeros((16, 16, 3), np.uint8), text, format, 90)  # pyright: ignore[reportArgumentType]
+    found = restored(text_in(picture), {"easel-starter"}, {"one"}, LIMITS)
+    assert found.notes == ()
+    draft = found.form.draft("easel-starter")
+    for name in ("prompt", "negative_prompt", "width", "height", "steps", "guidance", "seed", "sampler", "spacing"):
+        assert getattr(draft, name) == getattr(REQUEST, name), name
+    assert (draft.extras.adapters, draft.extras.clip_skip) == (REQUEST.extras.adapters, 2)
+
+
+def test_what_cannot_be_taken_over_is_said() -> None:
+    text = "a cat <lora:x:0.5>\nSteps: 20, Sampler: DPM++ 2M Karras, CFG scale: 7, Seed: 5, Size: 768x512, Model: foo"
+    found = restored(text, {"easel-starter"}, set(), LIMITS)
+    wanted = {"prompt": "a cat", "steps": "20", "guidance": "7", "seed": "5", "size": "512x336"}
+    assert found.form == PlaygroundForm(**wanted, sampler="dpmpp_2m", spacing="karras")
+    assert [note.split()[0] for note in found.notes] == ["Left", "It", "Its"]
+    assert "sampler Odd" in restored("a\nSteps: 1, Sampler: Odd, Seed: 2", (), (), LIMITS).notes[0]
+
+
+@pytest.mark.parametrize("text", ["", "a cat", "Steps: many"])
+def test_a_text_without_settings_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRequest, match="carries no settings"):
+        restored(text, (), (), LIMITS)
