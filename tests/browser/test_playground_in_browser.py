@@ -65,7 +65,7 @@ def test_the_printed_link_signs_in_and_a_picture_is_drawn_live(site: Site, open_
     expect(page).to_have_url(site.address + STARTER)
     expect(state(page)).to_have_text("Idle")
     page.evaluate(WATCH_SHIFTS)
-    sheet = size_of(page, ".sheet")
+    sheet = size_of(page, "#output .sheet")
     generate(page)
     expect(state(page)).to_have_text("Generating")
     progress = page.get_by_role("progressbar")
@@ -76,7 +76,7 @@ def test_the_printed_link_signs_in_and_a_picture_is_drawn_live(site: Site, open_
     expect(state(page)).to_have_text("Done")
     assert width_of_picture(page) == 256
     expect(page.locator("[data-cost]")).to_have_text("Free")
-    assert size_of(page, ".sheet") == sheet
+    assert size_of(page, "#output .sheet") == sheet
     assert size_of(page, "[data-swap=output]") == panel
     assert page.evaluate("shifts") == []
     assert "generation=" in page.url
@@ -117,7 +117,7 @@ def test_a_page_loaded_again_goes_on_watching(site: Site, open_page: Callable[..
 
 
 def test_cancelling(site: Site, open_page: Callable[..., Page]) -> None:
-    page = open_page()
+    page = open_page(expect_complaints=True)  # a preview that is gone with its order
     enter(page, site.link())
     generate(page, steps=100)
     expect(state(page)).to_have_text("Generating")
@@ -170,7 +170,7 @@ def test_seeds_are_rolled_and_used_again(site: Site, open_page: Callable[..., Pa
 
 
 def test_the_keyboard_keeps_its_place(site: Site, open_page: Callable[..., Page]) -> None:
-    page = open_page()
+    page = open_page(expect_complaints=True)  # a preview that is gone with its order
     page.goto(site.link())
     expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_focused()
     page.keyboard.press("Enter")

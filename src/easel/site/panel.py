@@ -104,7 +104,7 @@ def panel_of(
         "formats": FORMATS,
         "start": start,
         "mask": mask,
-        "is_advanced_open": _is_open(ADVANCED, shown.errors),
+        "is_advanced_open": bool(form.seed) or _is_open(ADVANCED, shown.errors),
         "is_source_open": start is not None or _is_open(BEGINNING, shown.errors),
         "price_line": price_line(plan, price, int(form.samples), left),
         "price": None if plan and plan.is_free_of_charge else price,

@@ -52,8 +52,8 @@ def test_a_picture_of_ours_gives_back_all_that_it_was_drawn_from(format: str) ->
 def test_what_cannot_be_taken_over_is_said() -> None:
     text = "a cat <lora:x:0.5>\nSteps: 20, Sampler: DPM++ 2M Karras, CFG scale: 7, Seed: 5, Size: 768x512, Model: foo"
     found = restored(text, {"easel-starter"}, set(), LIMITS)
-    wanted = {"prompt": "a cat", "steps": "20", "guidance": "7", "seed": "5", "size": "512x336"}
-    assert found.form == PlaygroundForm(**wanted, sampler="dpmpp_2m", spacing="karras")
+    wanted = PlaygroundForm(prompt="a cat", steps="20", guidance="7", seed="5", size="512x336")
+    assert found.form == wanted.model_copy(update={"sampler": "dpmpp_2m", "spacing": "karras"})
     assert [note.split()[0] for note in found.notes] == ["Left", "It", "Its"]
     assert "sampler Odd" in restored("a\nSteps: 1, Sampler: Odd, Seed: 2", (), (), LIMITS).notes[0]
 
