@@ -19,7 +19,7 @@ from easel.site.twins import Page, answer
 
 GROUPS: Final = {
     "Start": ("quick-start", "playground", "prompts"),
-    "APIs": ("modelslab", "openai", "automatic1111", "mcp", "errors", "limits", "webhooks"),
+    "APIs": ("modelslab", "openai", "automatic1111", "agents", "errors", "limits", "webhooks"),
     "Run it": (
         "self-hosting",
         "models",
