@@ -22,6 +22,6 @@ def preview_of(blobs: BlobStore, view: GenerationView, format: Literal["png", "j
         return None
     file = io.BytesIO()
     small = Image.open(io.BytesIO(data)).convert("RGB")
-    size = (view.request.width, view.request.height)
+    size = view.request.output_size
     small.resize(size, Image.Resampling.BICUBIC).save(file, format=FORMATS[format])
     return file.getvalue()

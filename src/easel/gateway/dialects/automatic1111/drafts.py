@@ -18,8 +18,6 @@ from easel.gateway.dialects.automatic1111.schemas import Drawing, Img2Img, Txt2I
 from easel.gateway.dialects.automatic1111.styling import styled
 from easel.gateway.ordering import sizes_of_orders
 
-DRAWS_TWICE: Final = False
-"""Whether `Extras.second_pass` is honoured."""
 STRENGTH_OF_THE_SECOND_PASS: Final = 0.7
 
 Value = TypeVar("Value")
@@ -129,7 +127,7 @@ def _extras(asked: Drawing, options: Options) -> Extras:
     match asked:
         case Img2Img():
             return replace(extras, strength=asked.denoising_strength)
-        case Txt2Img(enable_hr=True) if DRAWS_TWICE:
+        case Txt2Img(enable_hr=True):
             return replace(extras, second_pass=_second_pass(asked))
         case _:
             return extras
@@ -157,11 +155,8 @@ def _size_warnings(asked: Drawing, settled: Settled) -> list[str]:
 def _without_effect(asked: Drawing, sent: Sequence[str]) -> list[str]:
     assert isinstance(asked, Txt2Img | Img2Img)
     said = [*unserved.warnings(asked, sent), *without_effect(asked.override_settings)]
-    if isinstance(asked, Txt2Img) and asked.enable_hr:
-        if not DRAWS_TWICE:
-            said.append("enable_hr is not available yet: the picture was drawn in one pass.")
-        elif asked.hr_upscaler:
-            said.append(f"hr_upscaler {asked.hr_upscaler} has no effect here: pictures are enlarged in one way.")
+    if isinstance(asked, Txt2Img) and asked.enable_hr and asked.hr_upscaler:
+        said.append(f"hr_upscaler {asked.hr_upscaler} has no effect here: pictures are enlarged in one way.")
     if isinstance(asked, Img2Img):
         if asked.resize_mode == 3:
             said.append("resize_mode 3 is drawn as 0: the picture itself was stretched, not its latents.")
