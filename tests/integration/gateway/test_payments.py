@@ -105,6 +105,7 @@ def test_asked_twice_for_one_payment_the_provider_has_one_page(till: Till) -> No
 @pytest.mark.parametrize(
     "signature",
     ["", "t=1,v1=00", "nonsense", signature_of(b"another body", SECRET), signature_of(b"{}", SECRET, at=1_000_000)],
+    ids=["none", "of zeros", "nonsense", "of another body", "of long ago"],
 )
 def test_a_forged_event_moves_nothing(till: Till, signature: str) -> None:
     answer = till.send(event(COMPLETED, till.paid()), signature)
