@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -71,7 +72,8 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(live_router(services))
     app.include_router(explorer_router())  # before the site, which has an article at any other address below /docs
     app.include_router(site_router(services))
-    app.mount("/static", Static(directory=STATIC), name="static")
+    # Not pages: a compressed page that repeats a stranger's text betrays by its length what else is on it (BREACH).
+    app.mount("/static", GZipMiddleware(Static(directory=STATIC)), name="static")
     _answer_errors(app, Site(services, SessionSigner(services.secret)))
     # The last one added is the first to see a request.
     app.add_middleware(LimitBody)
