@@ -149,3 +149,10 @@ def test_the_same_key_orders_once(asking: Asking) -> None:
     again = asking.post(idempotency="one", prompt="a red star").json()
     assert again["easel"]["ids"] == first["easel"]["ids"]
     assert asking.post(idempotency="one", prompt="another").status_code == 409
+
+
+def test_a_model_of_unprintable_characters_is_refused(shop: Shop) -> None:
+    asked = {"prompt": "a star", "model": "gpt-image\x00"}
+    answer = shop.client.post("/v1/images/generations", json=asked, headers={"Authorization": f"Bearer {shop.key}"})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == "model"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from easel.catalogue.limits import Defaults, Limits, nearest_size
+from easel.domain.errors import InvalidRequest
 from easel.domain.request import Extras, GenerationDraft
 from easel.gateway.dialects.openai.schemas import Edit, Generate, Images, Prompted, Variation
 from easel.gateway.ordering import sizes_of_orders
@@ -51,6 +52,8 @@ def model_of(asked: Images, default_model: str) -> tuple[str, list[str]]:
     """The catalogue's model, and a warning where it is not the one that was named."""
     if asked.model is None:
         return default_model, []
+    if not asked.model.isprintable():  # it would be stored in a warning, and not every character can be
+        raise InvalidRequest("model", "model must be printable characters")
     if asked.model.startswith(OPENAI_MODELS):
         return default_model, [f"{asked.model} is not here; {default_model} was used."]
     return asked.model, []
