@@ -1,6 +1,8 @@
 """Where the engine meets torch: encode, call the network, advance, decode."""
 
+import logging
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -40,6 +42,20 @@ MIB = 2**20
 GIB = 2**30
 DEVICE_SHARE = 0.6
 """Of a GPU's memory; the rest is for activations and recordings."""
+
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What one network call is about, row by row."""
+
+    requests: list[PictureRequest]
+    steerings: list[Steerings]
+    latents: torch.Tensor
+    timesteps: torch.Tensor
+    texts: list[Conditioning]
 
 
 class TorchRunner:
@@ -93,6 +109,8 @@ class TorchRunner:
         self._autoencoders = Autoencoders(self._device, self._dtype, bytes=vae_bytes)
         self.controls = ControlShelf(self._device, self._dtype, opener, bytes=control_bytes)
         self._canvases: dict[str, Canvas] = {}
+        self._row_by_row: set[str] = set()
+        """Pictures whose rows do not fit into one call."""
         self._preview_maps: Residency[Checkpoint, PreviewMap] = Residency(lambda found: found.bytes, bytes=MIB)
         self.decodes_beside = self._device.type == "cuda" if decodes_beside is None else decodes_beside
         self._stream = Stream(self._device) if self.decodes_beside and self._device.type == "cuda" else None
@@ -173,7 +191,25 @@ class TorchRunner:
         advance(canvases, steps, latents, answers)
 
     def _call(self, family: LoadedFamily, batch: Batch, canvases: list[Canvas], latents: torch.Tensor) -> torch.Tensor:
-        """The network's answer for each picture, guidance applied."""
+        """The network's answer for each picture, guidance applied.
+
+        Where memory is short of the rows of one picture alone, it is given them one by one from then on: the engine
+        has nothing left to halve.
+        """
+        try:
+            with faults_named():
+                return self._called(family, batch, canvases, latents)
+        except MemoryError:
+            ids = [picture.id for picture in batch.pictures]
+            if len(ids) > 1 or len(batch.rows) == 1 or ids[0] in self._row_by_row:
+                raise
+            log.warning("no memory for the %d rows of picture %s; trying each alone", len(batch.rows), ids[0])
+            self._row_by_row.add(ids[0])
+            return self._called(family, batch, canvases, latents)
+
+    def _called(
+        self, family: LoadedFamily, batch: Batch, canvases: list[Canvas], latents: torch.Tensor
+    ) -> torch.Tensor:
         rows = batch.rows
         timesteps = torch.tensor([batch.pictures[row.picture].step.timestep for row in rows], dtype=torch.float32)
         steerings = [self.controls.of(batch.pictures[row.picture], is_negative=row.is_negative) for row in rows]
@@ -206,23 +242,34 @@ class TorchRunner:
 
         Calls of sizes that nobody has called for are filled up with a row of their own, whose answer is not looked at.
         """
-        together = groups([len(text.states) for text in texts])
-        self.calls += len(together)
+        if requests[0].id in self._row_by_row:
+            together = [[row] for row in range(len(texts))]
+        else:
+            together = groups([len(text.states) for text in texts])
         found: list[torch.Tensor] = []
         for called in together:
             rows = [*called, *called[-1:] * (self.costs.size(len(called)) - len(called))]
-            factors = self.adapters.factors([requests[row] for row in rows], family.adaptable)
-            answers = self.controls.predict(
-                family,
+            call = Call(
+                [requests[row] for row in rows],
                 [steerings[row] for row in rows],
                 latents[rows],
                 timesteps[rows],
                 [texts[row] for row in rows],
-                factors,
-                size=self.costs.size,
             )
-            found.append(answers[: len(called)])
+            found.append(self._answer(family, call)[: len(called)])
         return found[0] if len(found) == 1 else torch.cat(found)[_places(together)]
+
+    def _answer(self, family: LoadedFamily, call: "Call") -> torch.Tensor:
+        self.calls += 1
+        return self.controls.predict(
+            family,
+            call.steerings,
+            call.latents,
+            call.timesteps,
+            call.texts,
+            self.adapters.factors(call.requests, family.adaptable),
+            size=self.costs.size,
+        )
 
     @faults_named()
     @torch.inference_mode()
@@ -238,6 +285,7 @@ class TorchRunner:
 
     def release(self, id: str) -> None:
         self._canvases.pop(id, None)
+        self._row_by_row.discard(id)
         self._autoencoders.release(id)
         self.adapters.release(id)
         self.controls.release(id)

@@ -79,6 +79,34 @@ def test_a_call_that_did_not_fit_is_made_in_parts_and_no_noise_is_lost(make_pict
         assert torch.allclose(runner.latents[request.id], roomy.latents[request.id], atol=1e-4, rtol=1e-4)
 
 
+class RowByRow(TorchRunner):
+    """There is memory for one row at a time."""
+
+    def __init__(self) -> None:
+        super().__init__("cpu")
+        self.latents: dict[str, torch.Tensor] = {}
+
+    def _answer(self, family, call):
+        if len(call.requests) > 1:
+            torch.empty(2**60)
+        return super()._answer(family, call)
+
+    def decode(self, picture):
+        self.latents[picture.id] = self._canvases[picture.id].latents.clone()
+        return super().decode(picture)
+
+
+def test_a_guided_picture_of_which_one_row_fits_is_drawn_row_by_row(make_picture, drain, draw, checkpoint) -> None:
+    request = make_picture(checkpoint=checkpoint, prompt="a red cat AND a blue dog", steps=4)
+    runner = RowByRow()
+    engine = Engine(runner)
+    engine.add(request)
+    assert isinstance(drain(engine)["a"], Finished)
+    roomy, _ = draw(request)
+    assert torch.allclose(runner.latents["a"], roomy.latents["a"], atol=1e-4)
+    assert runner.calls == 3 * request.steps
+
+
 def test_a_picture_that_does_not_fit_alone_is_refused_and_others_are_drawn(
     make_picture, drain, draw, checkpoint
 ) -> None:
