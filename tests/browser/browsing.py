@@ -49,7 +49,14 @@ def shoot(page: Page, name: str) -> None:
     page.screenshot(path=PICTURES / f"{name}.png", full_page=True)
 
 
+def unfold(page: Page) -> None:
+    """Show what stands under Advanced."""
+    if not page.get_by_label("Steps").is_visible():
+        page.get_by_text("Advanced", exact=True).click()
+
+
 def check_look(page: Page, width: int, theme: str) -> None:
+    page.wait_for_load_state()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     red = page.evaluate("getComputedStyle(document.documentElement).backgroundColor.match(/\\d+/)[0]")
     assert (int(red) > 128) == (theme == "light")

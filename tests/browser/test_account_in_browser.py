@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import CLOCK, Site, check_look, shoot
+from browsing import CLOCK, Site, check_look, shoot, unfold
 from playwright.sync_api import Page, expect
 
 from easel.accounts.queries import create_account
@@ -89,6 +89,7 @@ def test_the_machines_are_watched_live(site: Site, open_page: Callable[..., Page
     expect(watching.get_by_role("heading", name="Workers").first).to_be_visible()
     enter(drawing, site.link())
     drawing.get_by_label("Prompt", exact=True).fill("a red star")
+    unfold(drawing)
     drawing.get_by_label("Steps").fill("50")
     drawing.get_by_role("button", name="Generate").click()
     expect(watching.get_by_text("of 50").or_(watching.get_by_text("begun")).first).to_be_visible()
@@ -98,6 +99,7 @@ def test_a_picture_is_published_and_deleted(site: Site, open_page: Callable[...,
     page = open_page(width=390)
     enter(page, site.link())
     page.get_by_label("Prompt", exact=True).fill("a red star of somebody's own")
+    unfold(page)
     page.get_by_label("Steps").fill("4")
     page.get_by_role("button", name="Generate").click()
     expect(page.locator("[data-state]")).to_have_text("Done")

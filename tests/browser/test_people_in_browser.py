@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from browsing import CLOCK, Site, check_look, shoot
+from browsing import CLOCK, Site, check_look, shoot, unfold
 from playwright.sync_api import Page, expect
 
 from easel.accounts import passwords
@@ -45,6 +45,7 @@ def test_from_nobody_to_a_first_picture(site: Site, open_page: Callable[..., Pag
     page.get_by_role("button", name="Make my account").click()
     page.wait_for_url(f"**{STARTER}")
     page.get_by_label("Prompt", exact=True).fill("a red star")
+    unfold(page)
     page.get_by_label("Steps").fill("5")
     page.get_by_role("button", name="Generate").click()
     expect(page.locator("[data-state]")).to_have_text("Done")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from browsing import PICTURES, Site, check_look, shoot
+from browsing import PICTURES, Site, check_look, shoot, unfold
 from playwright.sync_api import Locator, Page, expect
 
 pytestmark = pytest.mark.browser
@@ -33,11 +33,6 @@ def generate(page: Page, prompt: str = "three red stars on a blue background", s
     unfold(page)
     page.get_by_label("Steps").fill(str(steps))
     page.get_by_role("button", name="Generate").click()
-
-
-def unfold(page: Page) -> None:
-    if not page.get_by_label("Steps").is_visible():
-        page.get_by_text("Advanced", exact=True).click()
 
 
 def state(page: Page) -> Locator:

@@ -49,4 +49,9 @@ def test_it_cannot_remove_a_wallet_or_a_hold(serving: Database, table: str) -> N
 
 
 def _column(table: str) -> str:
-    return {"payment_events": "outcome", "ledger_transfers": "memo", "plan_changes": "reason"}.get(table, "amount")
+    return {
+        "payment_events": "outcome",
+        "ledger_transfers": "memo",
+        "plan_changes": "reason",
+        "operator_actions": "sentence",
+    }.get(table, "amount")
