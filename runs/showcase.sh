@@ -18,7 +18,7 @@ draw sunset 11 "mountains at sunset"
 draw sailboat 13 "a sailboat with white sails on the sea"
 draw house 12 "a house under a blue sky"
 draw night 11 "a night sky with moon and stars"
-draw stars 14 "three red stars on a blue background"
+draw heart 1 "a large green heart above a small black ring"
 draw pixelated-house 3 "a house under a blue sky" --lora "$adapter:1"
 draw pixelated-sailboat 4 "a sailboat with white sails on the sea" --lora "$adapter:1"
 

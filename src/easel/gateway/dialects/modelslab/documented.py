@@ -4,6 +4,7 @@ Bodies are read by hand, for they come in many forms, so their schemas are given
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final, TypeAlias
 
 from pydantic import BaseModel
@@ -33,15 +34,20 @@ KEY: Final = {
 ID: Final = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
 KEY_IN_QUERY: Final = {"name": "key", "in": "query", "required": False, "schema": KEY}
 
-ERRORS: Final = {
+REFUSED: Final[Mapping[int, str]] = {
+    401: "No API key, or one that nobody has",
+    402: "The wallet cannot cover the request",
+    403: "Not open to this account",
+    413: "The body is too large",
+    429: "The queue of the account's plan is full; retry_after says when to try again",
+    500: "Our fault; try again",
+    503: "A part of the installation is down",
+}
+
+ERRORS: Final[Mapping[int, Mapping[str, Any]]] = {
     400: {"model": Error, "description": "A field is missing, malformed or out of range; message says which and how"},
-    401: {"model": Error, "description": "No API key, or one that nobody has"},
-    402: {"model": Error, "description": "The wallet cannot cover the request"},
-    403: {"model": Error, "description": "Not open to this account"},
-    413: {"model": Error, "description": "The body is too large"},
-    429: {"model": Error, "description": "The queue of the account's plan is full; retry_after says when to try again"},
-    500: {"model": Error, "description": "Our fault; try again"},
-    503: {"model": Error, "description": "A part of the installation is down"},
+    # FastAPI works a model out anew for each status of each route: openapi.py gives the others the same one.
+    **{status: {"description": said} for status, said in REFUSED.items()},
 }
 
 
@@ -61,6 +67,7 @@ def about(
     }
 
 
+@cache
 def _schema(body: type[BaseModel] | None) -> dict[str, Any]:
     schema: dict[str, Any] = body.model_json_schema() if body else {"type": "object", "properties": {}}
     properties: dict[str, Any] = {"key": KEY, **schema["properties"]}
