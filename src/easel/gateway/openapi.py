@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 
 from starlette.requests import Request
 
+from easel.gateway.components import JSON, describe_all
 from easel.gateway.errors import DOWN, UNEXPECTED, Refusal, Shape
 
 Document: TypeAlias = dict[str, Any]
@@ -59,13 +60,13 @@ WITH_A_BODY: Final = (404, 409, 413)
 KEYLESS: Final = ("/files/", "/api/payments/")
 """Routes of a dialect's shape that know a caller otherwise."""
 
-JSON: Final = "application/json"
-
 
 def complete(document: Document, shape_of: Callable[[str], Shape | None], app: object) -> Document:
     """`shape_of` is how errors below a path's first part are written; None where they are plain text."""
     document["info"]["description"] = ABOUT
-    document.setdefault("components", {})["securitySchemes"] = KEYS
+    parts: Document = document.setdefault("components", {})
+    parts["securitySchemes"] = KEYS
+    parts["schemas"] = parts.get("schemas", {}) | describe_all()
     schemas = _error_schemas(document)
     for path, method, operation in _operations(document):
         responses: Document = operation["responses"]
@@ -93,7 +94,7 @@ def complete(document: Document, shape_of: Callable[[str], Shape | None], app: o
         operation["responses"] = dict(sorted(responses.items()))
         _give_example(operation)
     for unused in ("HTTPValidationError", "ValidationError"):
-        document["components"].get("schemas", {}).pop(unused, None)
+        parts["schemas"].pop(unused, None)
     return document
 
 

@@ -5,6 +5,7 @@ from typing import Any, Final, TypeAlias
 
 from pydantic import BaseModel
 
+from easel.gateway import components
 from easel.gateway.dialects.automatic1111.options import Options
 from easel.gateway.dialects.automatic1111.schemas import ExtraBatch, ExtraSingle, Img2Img, PngInfo, Task, Txt2Img
 
@@ -72,7 +73,7 @@ SAID: Final = {
     503: "A part of the installation is down",
     504: "The picture is not done yet; it goes on",
 }
-ERRORS: Final = {status: {"model": Error, "description": text} for status, text in SAID.items()}
+ERRORS: Final = {status: components.answer(Error, text) for status, text in SAID.items()}
 
 
 def about(summary: str, answer: Any = None, body: type[BaseModel] | None = None) -> About:
@@ -80,7 +81,7 @@ def about(summary: str, answer: Any = None, body: type[BaseModel] | None = None)
     if body:
         content = {"application/json": {"schema": body.model_json_schema()}}
         openapi = {"requestBody": {"required": True, "content": content}}
-    said: dict[str, Any] = {"description": summary} | ({"model": answer} if answer else {})
+    said = components.answer(answer, summary) if answer else {"description": summary}
     return {"summary": summary, "responses": {200: said, **ERRORS}, "openapi_extra": openapi}
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from pydantic import BaseModel
 
+from easel.gateway import components
 from easel.gateway.dialects.modelslab.deeds import Deed, Keep
 from easel.gateway.dialects.modelslab.listing import Search
 from easel.gateway.dialects.modelslab.paths import SCHEMAS, Operation
@@ -45,8 +46,8 @@ REFUSED: Final[Mapping[int, str]] = {
 }
 
 ERRORS: Final[Mapping[int, Mapping[str, Any]]] = {
-    400: {"model": Error, "description": "A field is missing, malformed or out of range; message says which and how"},
-    # FastAPI works a model out anew for each status of each route: openapi.py gives the others the same one.
+    400: components.answer(Error, "A field is missing, malformed or out of range; message says which and how"),
+    # openapi.py gives the others the same shape.
     **{status: {"description": said} for status, said in REFUSED.items()},
 }
 
@@ -62,7 +63,7 @@ def about(
     extra: dict[str, Any] = {"requestBody": {"content": _content(_schema(body))}} if has_body else {}
     return {
         "summary": summary,
-        "responses": {200: {"model": answer, "description": description}, **ERRORS},
+        "responses": {200: components.answer(answer, description), **ERRORS},
         "openapi_extra": {"parameters": list(parameters), **extra},
     }
 

@@ -5,6 +5,7 @@ from typing import Any, Final, TypeAlias
 
 from pydantic import BaseModel
 
+from easel.gateway import components
 from easel.gateway.dialects.openai.schemas import Edit, Generate, Images, Variation
 
 About: TypeAlias = Mapping[str, Any]
@@ -62,7 +63,7 @@ SAID: Final = {
     503: "A part of the installation is down",
     504: "The picture is not done yet; it goes on",
 }
-ERRORS: Final = {status: {"model": Error, "description": text} for status, text in SAID.items()}
+ERRORS: Final = {status: components.answer(Error, text) for status, text in SAID.items()}
 MODEL_ID: Final = {"name": "model", "in": "path", "required": True, "schema": {"type": "string"}}
 
 
@@ -76,7 +77,7 @@ def _body(schema: type[Images], media_type: str) -> dict[str, Any]:
 def _about(summary: str, answer: type[BaseModel], **openapi: Any) -> About:
     return {
         "summary": summary,
-        "responses": {200: {"model": answer, "description": summary}, **ERRORS},
+        "responses": {200: components.answer(answer, summary), **ERRORS},
         "openapi_extra": openapi,
     }
 
