@@ -27,7 +27,8 @@ from easel.domain.money import dollars
 from easel.gateway.auth import as_account, key_of
 from easel.gateway.incoming import Incoming
 from easel.gateway.services import Services
-from easel.generations.live import News, Place, Sight, follow, look
+from easel.generations.live import News, Place, follow
+from easel.generations.queries import GenerationView, get_view
 from easel.kit import sse
 
 PREVIEW_LINKS_LAST: Final = timedelta(hours=1)
@@ -56,33 +57,33 @@ def live_router(services: Services) -> APIRouter:
         except DATABASE_IS_DOWN:
             return StreamingResponse(iter([sse.COME_AGAIN]), media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
         seen = Place.read(request.headers.get("last-event-id", ""))
-        if first.view.is_final and seen.move >= first.move:
+        if first.is_final and seen.move >= first.move:
             return Response(status_code=204)
         base_url = (services.public_url or str(request.base_url)).rstrip("/")
 
-        def look_again() -> Sight:
+        def look() -> GenerationView:
             with services.database.transaction() as session:
-                return look(session, services.clock, account_id, id)
+                return get_view(session, services.clock, account_id, id)
 
         async def stream() -> AsyncIterator[str]:
-            async for news in follow(services.hub, id, look_again, seen):
+            async for news in follow(services.hub, id, look, seen):
                 yield sse.HEARTBEAT if news is None else _written(services, base_url, news)
 
         return StreamingResponse(stream(), media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
 
-    def _first(session: Session, account: Account, id: int) -> tuple[int, Sight]:
-        return account.id, look(session, services.clock, account.id, id)
+    def _first(session: Session, account: Account, id: int) -> tuple[int, GenerationView]:
+        return account.id, get_view(session, services.clock, account.id, id)
 
     return router
 
 
 def _written(services: Services, base_url: str, news: News) -> str:
-    said = {"id": news.sight.view.id, **_said(services, base_url, news)}
+    said = {"id": news.view.id, **_said(services, base_url, news)}
     return sse.event(news.name, said, str(news.place))
 
 
 def _said(services: Services, base_url: str, news: News) -> dict[str, Any]:
-    view = news.sight.view
+    view = news.view
     steps = {"step": news.step, "steps": news.steps}
     match news.name:
         case "queued":

@@ -12,17 +12,12 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, Self, TypeAlias
 
 from anyio.to_thread import run_sync
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
 from easel.db.listener import Message, NotificationHub, Subscription
 from easel.db.notify import GENERATIONS
 from easel.db.session import DATABASE_IS_DOWN
-from easel.generations.queries import GenerationView, get_view
-from easel.generations.submit import GENERATE
+from easel.generations.queries import GenerationView
 from easel.jobs.states import JobState
-from easel.jobs.tables import Job, JobEvent
-from easel.kit.clock import Clock
 
 LOOK_WHILE_QUEUED: Final = 2.0
 """Seconds between looks at the queue: another request's end moves ours forward without a word to us."""
@@ -59,36 +54,17 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """A generation as its rows show it."""
-
-    view: GenerationView
-    move: int
-
-    @property
-    def place(self) -> Place:
-        return Place(self.move, self.view.step)
-
-
-@dataclass(frozen=True, slots=True)
 class News:
     place: Place
     name: Name
-    sight: Sight
+    view: GenerationView
     step: int = 0
     steps: int = 0
     preview_key: str | None = None
 
 
-def look(session: Session, clock: Clock, account_id: int, generation_id: int) -> Sight:
-    """Raises NotFound for an id that is not the account's."""
-    view = get_view(session, clock, account_id, generation_id)
-    moves = select(func.max(JobEvent.id)).join(Job).where(Job.kind == GENERATE, Job.subject_id == view.id)
-    return Sight(view, session.scalar(moves) or 0)
-
-
 async def follow(
-    hub: NotificationHub, generation_id: int, look: Callable[[], Sight], seen: Place | None = None
+    hub: NotificationHub, generation_id: int, look: Callable[[], GenerationView], seen: Place | None = None
 ) -> AsyncGenerator[News | None]:
     """The news of a generation until its end, and None where there was none for long.
 
@@ -99,19 +75,18 @@ async def follow(
     with hub.subscribe(GENERATIONS, generation=generation_id) as messages:
         while not hub.is_leaving:
             try:
-                sight = await run_sync(look)
+                view = await run_sync(look)
             except DATABASE_IS_DOWN:
                 yield None
                 await messages.next(LOOK_WHILE_QUEUED)
                 continue
-            view = sight.view
-            moved = sight.move > place.move
+            moved = view.move > place.move
             if moved or (view.state is JobState.QUEUED and view.queue_position != position):
-                place, position, preview = Place(sight.move), view.queue_position, None
-                yield News(place, NAMES[view.state], sight)
+                place, position, preview = Place(view.move), view.queue_position, None
+                yield News(place, NAMES[view.state], view)
             if view.is_final:
                 return
-            async for news in _steps(messages, sight):
+            async for news in _steps(messages, view):
                 if news is None:
                     yield None
                 elif news.place > place or (news.preview_key and news.preview_key != preview):
@@ -119,22 +94,22 @@ async def follow(
                     yield news
 
 
-async def _steps(messages: Subscription, sight: Sight) -> AsyncGenerator[News | None]:
+async def _steps(messages: Subscription, view: GenerationView) -> AsyncGenerator[News | None]:
     """Where the job is, and what happens without a move; over when one may have happened, or nothing came for long."""
-    view = sight.view
     if view.state is JobState.RUNNING:
-        yield News(sight.place, "step", sight, view.step, view.steps)
+        here = Place(view.move, view.step)
+        yield News(here, "step", view, view.step, view.steps)
         if view.preview_key:
-            yield News(sight.place, "preview", sight, view.step, view.steps, view.preview_key)
+            yield News(here, "preview", view, view.step, view.steps, view.preview_key)
     patience = LOOK_WHILE_QUEUED if view.state is JobState.QUEUED else LOOK_WHILE_DRAWN
     while message := await messages.next(patience):
         if message.get("event") not in ("step", "preview"):
             return
-        yield _heard(message, sight)
+        yield _heard(message, view)
     yield None
 
 
-def _heard(message: Message, sight: Sight) -> News:
+def _heard(message: Message, view: GenerationView) -> News:
     numbers: dict[str, Any] = {name: message.get(name, 0) for name in ("step", "steps")}
     key = message.get("key")
-    return News(Place(sight.move, numbers["step"]), "preview" if key else "step", sight, **numbers, preview_key=key)
+    return News(Place(view.move, numbers["step"]), "preview" if key else "step", view, **numbers, preview_key=key)

@@ -58,6 +58,8 @@ class GenerationView:
     eta_seconds: float
     attempt: int
     """How often a worker has begun it."""
+    move: int
+    """The number of the job's last move: it grows with each, and what it led to is what all else here says."""
     step: int
     """How many steps of this attempt are done, over all pictures, of `steps`; both zero before the first one."""
     steps: int
@@ -76,6 +78,7 @@ class GenerationView:
 SEEN: Final = f"""
     SELECT generations.*, jobs.state, jobs.error, jobs.started_at, jobs.finished_at, jobs.attempts,
         jobs.step, jobs.steps, jobs.preview_key, {POSITION} AS queue_position,
+        (SELECT max(id) FROM job_events WHERE job_id = jobs.id) AS move,
         ({LATEST_SECONDS.format(model="generations.model_id")}) AS usual_seconds,
         (SELECT bool_and(expired_at IS NOT NULL) FROM artifacts
             WHERE generation_id = generations.id) IS TRUE AS expired,
@@ -165,6 +168,7 @@ def seen(row: Any) -> GenerationView:
         queue_position=row.queue_position,
         eta_seconds=0.0 if state.is_final else _eta(row),
         attempt=row.attempts,
+        move=row.move,
         step=row.step,
         steps=row.steps,
         preview_key=row.preview_key if state is JobState.RUNNING else None,

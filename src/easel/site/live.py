@@ -14,7 +14,8 @@ from fastapi.responses import StreamingResponse
 from easel.db.session import DATABASE_IS_DOWN
 from easel.domain.errors import NotAuthenticated
 from easel.domain.money import Micros, format_dollars
-from easel.generations.live import News, Sight, follow, look
+from easel.generations.live import News, follow
+from easel.generations.queries import GenerationView, get_view
 from easel.kit import sse
 from easel.site.history import past_pictures
 from easel.site.output import output_of
@@ -50,10 +51,10 @@ class Live:
             raise NotAuthenticated(ENDED)
         return visitor
 
-    def _look(self, visitor: Visitor, generation_id: int) -> Sight:
+    def _look(self, visitor: Visitor, generation_id: int) -> GenerationView:
         services = self._site.services
         with services.database.transaction() as session:
-            return look(session, services.clock, visitor.account.id, generation_id)
+            return get_view(session, services.clock, visitor.account.id, generation_id)
 
     def _money(self, visitor: Visitor) -> Micros | None:
         try:
@@ -67,7 +68,7 @@ class Live:
         return progress | {"url": self._site.services.links.path(news.preview_key)} if news.preview_key else progress
 
     def _drawn(self, news: News, visitor: Visitor) -> dict[str, Any]:
-        output = output_of(news.sight.view, self._site.services.links)
+        output = output_of(news.view, self._site.services.links)
         html = self._site.renderer.fragment("playground_output.html", output=output, csrf=visitor.csrf)
         money = self._money(visitor)
         balance = None if money is None else format_dollars(money)

@@ -69,6 +69,7 @@ DONE = GenerationView(
     queue_position=None,
     eta_seconds=0.0,
     attempt=1,
+    move=3,
     step=0,
     steps=0,
     preview_key=None,

@@ -24,7 +24,7 @@ from easel.gateway.dialects.mcp.drafts import draft_of
 from easel.gateway.dialects.mcp.schemas import Cancel, Fetch, ImageToImage, Inpaint, Sized, TextToImage
 from easel.generations import cancel as cancelling
 from easel.generations.idempotency import Idempotency
-from easel.generations.live import News, Sight, follow, look
+from easel.generations.live import News, follow
 from easel.generations.queries import GenerationView, get_view
 from easel.generations.submit import check_queue, submit
 from easel.jobs.states import JobState
@@ -110,31 +110,31 @@ async def _wait(call: Call, placed: GenerationView, seconds: float) -> Generatio
         return placed
     services, last = call.services, placed
 
-    def look_again() -> Sight:
+    def look() -> GenerationView:
         with services.database.transaction() as session:
-            return look(session, services.clock, placed.account_id, placed.id)
+            return get_view(session, services.clock, placed.account_id, placed.id)
 
     told = -1.0
     with anyio.move_on_after(seconds):
-        async with aclosing(follow(services.hub, placed.id, look_again)) as all_news:
+        async with aclosing(follow(services.hub, placed.id, look)) as all_news:
             async for news in all_news:
                 if news is None:
                     continue
-                last = news.sight.view
+                last = news.view
                 done, words = _progress(news)
                 if done > told:  # the protocol wants each to be more than the one before
                     told = done
                     await call.report(done, 1.0, words)
     if last.is_final:
         return last
-    return (await run_in_threadpool(look_again)).view
+    return await run_in_threadpool(look)
 
 
 def _progress(news: News) -> tuple[float, str]:
     """A share of the whole, and what is happening."""
     match news.name:
         case "queued":
-            return 0.0, f"waiting, with {news.sight.view.queue_position or 0} before it"
+            return 0.0, f"waiting, with {news.view.queue_position or 0} before it"
         case "started":
             return 0.01, "a worker has it"
         case "step" | "preview":
