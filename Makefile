@@ -11,8 +11,9 @@ INSTALL = $(VENV)/bin/pip install --quiet --disable-pip-version-check -c constra
 serve: $(VENV)/.serve
 	@exec $(VENV)/bin/easel serve
 
+# One thread each: networks of several processes that all want every core wait for each other most of the time.
 test: check
-	$(VENV)/bin/pytest -q -n $(TEST_PROCESSES) --dist loadfile
+	EASEL_THREADS=1 OMP_NUM_THREADS=1 $(VENV)/bin/pytest -q -n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.dev
 	$(VENV)/bin/ruff format --check .

@@ -9,11 +9,13 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from receiver import Receiver, listening
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
+from xdist.scheduler.loadfile import LoadFileScheduling
 
 from easel.db.embedded import EmbeddedServer
 from easel.db.migrate import migrate
@@ -21,6 +23,22 @@ from easel.db.session import Database
 from easel.kit.clock import SettableClock
 
 TEMPLATE = "easel_template"
+
+
+SERVERS_OF_THEIR_OWN = ("test_chaos.py", "test_modelslab_clients.py", "test_steered_pictures.py")
+
+
+class ByServer(LoadFileScheduling):
+    """A file's tests run in one process, and so do all that share the server with the starter model."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        shares = file.startswith("tests/acceptance/") and not file.endswith(SERVERS_OF_THEIR_OWN)
+        return "the acceptance tests' server" if shares else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByServer:
+    return ByServer(config, log)
 
 
 @dataclass(frozen=True)

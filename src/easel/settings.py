@@ -97,7 +97,11 @@ class Settings(BaseSettings):
     deterministic: bool | None = Field(
         None, description="Bit-for-bit pictures whatever shares the batch; on by default on a CPU."
     )
-    threads: int | None = Field(None, ge=1, description="CPU threads of a worker; all cores otherwise.")
+    threads: int | None = Field(
+        None,
+        ge=1,
+        description="CPU threads of a worker; all cores otherwise, shared by the workers that `easel serve` starts.",
+    )
     weight_memory: Memory = Field(
         None,
         description="Memory a worker keeps checkpoints in, such as 8GiB; half of the machine's, shared by the workers "

@@ -85,12 +85,19 @@ def _take_back(installation: Installation, worker_id: str) -> None:
 
 
 def _environment(settings: Settings, installation: Installation, workers: int) -> dict[str, str]:
-    return os.environ | {
-        "EASEL_DATA": str(settings.data),
-        "EASEL_DATABASE_URL": installation.database.url,
-        "EASEL_SECRET": installation.secret,
-        "EASEL_WEIGHT_MEMORY": str(settings.weight_memory or share_of_memory(workers)),
-    }
+    threads: dict[str, str] = {}
+    if workers > 1:  # networks of several processes that all want every core wait for each other most of the time
+        threads["EASEL_THREADS"] = str(settings.threads or max(1, (os.cpu_count() or 1) // workers))
+    return (
+        os.environ
+        | threads
+        | {
+            "EASEL_DATA": str(settings.data),
+            "EASEL_DATABASE_URL": installation.database.url,
+            "EASEL_SECRET": installation.secret,
+            "EASEL_WEIGHT_MEMORY": str(settings.weight_memory or share_of_memory(workers)),
+        }
+    )
 
 
 def _keep_database(installation: Installation) -> None:
