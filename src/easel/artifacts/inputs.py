@@ -76,6 +76,8 @@ def record_inputs(session: Session, inputs: Iterable[StoredInput], now: datetime
 
 def use_inputs(session: Session, keys: Collection[str], now: datetime) -> Mapping[str, Size]:
     """The sizes of those that are there, which are kept for a while from `now` on."""
+    if not keys:
+        return {}
     rows = session.scalars(select(Input).where(Input.key.in_(keys)).order_by(Input.key).with_for_update())
     sizes: dict[str, Size] = {}
     for row in rows:

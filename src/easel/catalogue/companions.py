@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from easel.catalogue.limits import KINDS
 from easel.catalogue.queries import find_model
 from easel.catalogue.tables import Model
+from easel.db.direct import direct
 from easel.domain.errors import InvalidRequest, ModelNotInstalled
 from easel.domain.prompt import pattern_of
 from easel.domain.request import Extras, GenerationDraft
@@ -24,6 +25,9 @@ RESAMPLED = "lanczos"
 
 SAME_LATENTS = frozenset({"sd1", "sd2"})
 """Families of one autoencoder."""
+
+
+EMBEDDINGS = "SELECT model_id FROM models WHERE kind = 'embedding' AND weights IS NOT NULL AND family = %(family)s"
 
 
 def with_companions(session: Session, draft: GenerationDraft, checkpoint: Model) -> GenerationDraft:
@@ -47,10 +51,7 @@ def with_companions(session: Session, draft: GenerationDraft, checkpoint: Model)
 
 def _named(session: Session, text: str, checkpoint: Model) -> list[str]:
     """Those that the text names and that are there for the checkpoint. Another family's is a word like any other."""
-    here = select(Model.model_id).where(
-        Model.kind == "embedding", Model.weights.is_not(None), Model.family == checkpoint.family
-    )
-    known = {model_id.lower(): model_id for model_id in session.scalars(here)}
+    known = {row.model_id.lower(): row.model_id for row in direct(session, EMBEDDINGS, {"family": checkpoint.family})}
     pattern = pattern_of(known)
     return [known[found[1].lower()] for found in pattern.finditer(text)] if pattern else []
 
