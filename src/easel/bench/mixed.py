@@ -24,7 +24,7 @@ FIRST, BATCHES, SLACK = "one at a time", "batches of 4 alike", "easel"
 
 
 def run(bench: Bench) -> Report:
-    count, seeds, by = (150, 1, 0.1) if bench.quick else (600, 3, 0.05)
+    count, seeds, by = (150, 1, 0.1) if bench.quick else (300, 3, 0.1)
     runner = TorchRunner(bench.device, backend=bench.backends[0], cache=bench.cache)
     times = measure(bench, runner)
     alone = {arrival.request.id: times.alone(arrival.request) for arrival in _sample(bench, poisson, 1.0, count, 0)}
