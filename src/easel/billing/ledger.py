@@ -100,12 +100,15 @@ def release(session: Session, clock: Clock, hold_id: int) -> None:
     _end(session, clock, held, HoldState.RELEASED, captured=Micros(0))
 
 
-def credit(session: Session, clock: Clock, account_id: int, amount: Micros, key: str, memo: str | None = None) -> None:
-    """Book money that the customer has paid. Raises Conflict when `key` stands for another payment."""
+def credit(session: Session, clock: Clock, account_id: int, amount: Micros, key: str, memo: str | None = None) -> bool:
+    """Book money that the customer has paid; False where it was booked before.
+
+    Raises Conflict when `key` stands for another payment.
+    """
     _check_amount(amount, at_least=1)
     available = _lock_wallets(session, account_id)[WalletKind.AVAILABLE]
     change = {_house_wallet(session, WalletKind.CASH): -amount, available.id: amount}
-    _book(session, clock, f"credit:{key}", "credit", change, memo)
+    return _book(session, clock, f"credit:{key}", "credit", change, memo)
 
 
 def refund(session: Session, clock: Clock, hold_id: int, amount: Micros, key: str, reason: str) -> None:
@@ -174,8 +177,11 @@ def charge(session: Session, clock: Clock, account_id: int, amount: Micros, key:
     )
 
 
-def adjust(session: Session, clock: Clock, account_id: int, amount: Micros, key: str, reason: str) -> None:
-    """An operator's correction: credit given, or, below zero, taken. Raises NotEnoughCredit for more than there is."""
+def adjust(session: Session, clock: Clock, account_id: int, amount: Micros, key: str, reason: str) -> bool:
+    """An operator's correction: credit given, or, below zero, taken; False where it was booked before.
+
+    Raises NotEnoughCredit for more than there is, Conflict when `key` stands for another correction.
+    """
     _check_amount(Micros(abs(amount)), at_least=1)
     if not reason.strip():
         raise InvalidRequest("reason", "An adjustment needs a reason; it stands in the account's statement")
@@ -185,7 +191,7 @@ def adjust(session: Session, clock: Clock, account_id: int, amount: Micros, key:
             f"The account has {format_dollars(available.balance)}; no more than that can be taken from it"
         )
     change = {_house_wallet(session, WalletKind.GRANTS): -amount, available.id: amount}
-    _book(session, clock, f"adjustment:{key}", "adjustment", change, reason)
+    return _book(session, clock, f"adjustment:{key}", "adjustment", change, reason)
 
 
 def _end(session: Session, clock: Clock, held: Hold, state: HoldState, captured: Micros) -> None:
@@ -219,7 +225,7 @@ BOOK: Final = """
 
 def _book(
     session: Session, clock: Clock, key: str, kind: str, amounts: dict[int, int], memo: str | None = None
-) -> None:
+) -> bool:
     """Add a transfer, unless `key` is booked already. `amounts` by wallet id sum to zero; zeros are left out."""
     amounts = {wallet: amount for wallet, amount in amounts.items() if amount}
     booked = direct(
@@ -236,6 +242,7 @@ def _book(
     )
     if not booked and _booked(session, key) != amounts:
         raise Conflict(f"{key} is already booked with other amounts; use another key")
+    return bool(booked)
 
 
 def _booked(session: Session, key: str) -> dict[int, int]:

@@ -9,12 +9,14 @@ from cyclopts import App, Parameter
 from rich.console import Console
 from rich.table import Table
 
+from easel.accounts.owner import ensure_owner
 from easel.accounts.queries import find_account
-from easel.billing import ledger, wallets
+from easel.billing import wallets
 from easel.billing.audit import audit as find_faults
 from easel.cli.context import open_installation
 from easel.domain.errors import InvalidRequest
 from easel.domain.money import format_dollars, read_dollars
+from easel.generations import operators
 from easel.generations.audit import audit as find_disagreements
 from easel.generations.refund import refund as refund_generation
 from easel.generations.usage import usage as usage_of
@@ -103,8 +105,8 @@ def adjust(
 ) -> None:
     """Correct an account's balance."""
     with open_installation() as installation, installation.database.transaction() as session:
-        found = find_account(session, account)
-        ledger.adjust(session, installation.clock, found.id, read_dollars(dollars), key or new_uuid(), reason)
+        owner, found = ensure_owner(session, installation.clock), find_account(session, account)
+        operators.adjust(session, installation.clock, owner, found.id, read_dollars(dollars), key or new_uuid(), reason)
         print(f"{found.name} can spend {format_dollars(wallets.balance(session, found.id))}")
 
 

@@ -42,11 +42,22 @@ def credit(
     """Book money that the account has paid, once for each `key`. Raises as `ledger.credit`, NotFound, NotAllowed."""
     require(operator, Power.CREDIT)
     account = lock_account(session, account_id)
-    ledger.credit(session, clock, account_id, amount, key, memo or None)
-    said = f" ({memo})" if memo else ""
-    note(
-        session, clock, operator, f"credited {account.name} with {format_dollars(amount)}{said}", account_id=account_id
-    )
+    if ledger.credit(session, clock, account_id, amount, key, memo or None):
+        said = f"credited {account.name} with {format_dollars(amount)}" + (f" ({memo})" if memo else "")
+        note(session, clock, operator, said, account_id=account_id)
+
+
+def adjust(
+    session: Session, clock: Clock, operator: Account, account_id: int, amount: Micros, key: str, reason: str
+) -> None:
+    """Correct the account's credit, once for each `key`. Raises as `ledger.adjust`, NotFound, NotAllowed."""
+    require(operator, Power.CREDIT)
+    account = lock_account(session, account_id)
+    if ledger.adjust(session, clock, account_id, amount, key, reason):
+        what = "gave" if amount > 0 else "took"
+        whom = account.name if amount > 0 else f"from {account.name}"
+        said = f"{what} {whom} {format_dollars(abs(amount))} as a correction ({reason})"
+        note(session, clock, operator, said, account_id=account_id)
 
 
 def set_role(session: Session, clock: Clock, operator: Account, account_id: int, role: Role) -> Account:

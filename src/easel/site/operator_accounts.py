@@ -11,8 +11,8 @@ from easel.accounts.roles import OVER, POWERS, Power
 from easel.accounts.tables import Account, Role
 from easel.billing import wallets
 from easel.billing.plans import PLANS, plan_named
-from easel.domain.errors import DomainError, InvalidRequest
-from easel.domain.money import read_dollars
+from easel.domain.errors import DomainError, InvalidRequest, NotEnoughCredit
+from easel.domain.money import Micros, read_dollars
 from easel.generations import operators
 from easel.generations.suspend import resume, suspend
 from easel.jobs.queue import count_unfinished
@@ -28,6 +28,7 @@ MEMO_LIMIT: Final = 200
 DONE: Final = {
     "plan": "The plan is changed.",
     "credit": "The credit is booked.",
+    "correction": "The correction is booked.",
     "role": "The role is changed.",
     "suspended": "The account is suspended: keys are refused, browsers signed out, unfinished pictures stopped.",
     "resumed": "The account may work again.",
@@ -81,8 +82,31 @@ class OperatorAccounts:
                 given = read_dollars(amount, "amount")
                 operators.credit(session, clock, visitor.account, account_id, given, f"page:{key}", memo.strip())
         except InvalidRequest as refusal:
-            return self._page(request, account_id, refusal, amount=amount, memo=memo)
+            return self._page(request, account_id, refusal, form="credit", amount=amount, memo=memo)
         return _done(account_id, "credit")
+
+    def correct(
+        self,
+        request: Request,
+        account_id: int,
+        csrf: Annotated[str, Form()] = "",
+        key: Annotated[str, Form(max_length=64)] = "",
+        direction: Annotated[str, Form()] = "",
+        amount: Annotated[str, Form()] = "",
+        reason: Annotated[str, Form(max_length=MEMO_LIMIT)] = "",
+    ) -> Response:
+        """Give or take credit, with a reason that stands in the statement. `key` as in `credit`."""
+        clock = self._site.services.clock
+        try:
+            with self._site.sent(request, csrf) as (session, visitor):
+                change = _change(direction, amount)
+                operators.adjust(
+                    session, clock, visitor.account, account_id, change, f"page:{key}", " ".join(reason.split())
+                )
+        except (InvalidRequest, NotEnoughCredit) as refusal:
+            typed = {"direction": direction, "amount": amount, "reason": reason}
+            return self._page(request, account_id, refusal, form="correction", **typed)
+        return _done(account_id, "correction")
 
     def set_role(
         self, request: Request, account_id: int, csrf: Annotated[str, Form()] = "", role: Annotated[str, Form()] = ""
@@ -110,9 +134,10 @@ class OperatorAccounts:
         refusal: DomainError | None = None,
         *,
         done: str = "",
-        amount: str = "",
-        memo: str = "",
+        form: str = "",
+        **typed: str,
     ) -> Response:
+        """`form` is the one that was refused, with what was typed into it."""
         with overseeing(self._site, request, Power.SEE_ACCOUNTS) as (session, visitor):
             account = get_account(session, account_id)
             return self._site.page(
@@ -130,9 +155,9 @@ class OperatorAccounts:
                 may_change=_may_change(visitor.account, account),
                 may_set_role=Power.SET_ROLE in POWERS[Role(visitor.account.role)] and account.role != Role.OWNER,
                 roles=list_of_roles(),
-                credit_key=new_uuid(),
-                amount=amount,
-                memo=memo,
+                form_key=new_uuid(),
+                form=form,
+                typed=typed,
                 done=done,
                 **refused(refusal),
             )
@@ -141,6 +166,16 @@ class OperatorAccounts:
 def list_of_roles() -> list[str]:
     """Those that can be given; there is one owner."""
     return [role.value for role in Role if role != Role.OWNER]
+
+
+def _change(direction: str, typed: str) -> Micros:
+    """What is added to the account's credit; below zero it is taken."""
+    if direction not in ("give", "take"):
+        raise InvalidRequest("amount", "Choose whether money is given or taken.")
+    amount = read_dollars(typed, "amount")
+    if amount <= 0:
+        raise InvalidRequest("amount", "amount must be more than nothing; whether it is given or taken is chosen above")
+    return amount if direction == "give" else Micros(-amount)
 
 
 def _may_change(operator: Account, account: Account) -> bool:

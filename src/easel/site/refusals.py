@@ -16,6 +16,7 @@ LABELS: Final[Mapping[str, str]] = {
     "total": "In all",
     "monthly": "A month",
     "memo": "Memo",
+    "reason": "Reason",
     "price": "Price",
 }
 

@@ -64,6 +64,7 @@ class TestWhoMayLook:
             "accounts/{}/plan": {"plan": "free"},
             "accounts/{}/role": {"role": "admin"},
             "accounts/{}/credit": {"amount": "5"},
+            "accounts/{}/correction": {"direction": "give", "amount": "5", "reason": "why not"},
             "models/price": {"model_id": "easel-starter", "price": "0"},
             "models/withdraw": {"model_id": "easel-starter"},
             "models/offer": {"model_id": "easel-starter"},
@@ -124,7 +125,46 @@ class TestAccounts:
         with office.services.database.transaction() as session:
             assert balance(session, ada.id) == 6 * MICROS_PER_DOLLAR
             assert statement(session, ada.id)[0].memo == "by <b>bank"
-        assert log_of(office)[0] == "owner credited Ada with $5.00 (by &lt;b&gt;bank)"
+        assert log_of(office) == ["owner credited Ada with $5.00 (by &lt;b&gt;bank)"]
+
+    def test_a_correction_gives_or_takes_once_for_a_form(self, office: House, ada: Account) -> None:
+        typed = {"direction": "take", "amount": "0.25", "reason": "  charged   <i>twice "}
+        for _ in range(2):
+            assert "The correction is booked." in act(office, ada, "correction", key="a", **typed).text
+        act(office, ada, "correction", key="b", direction="give", amount="1", reason="sorry")
+        with office.services.database.transaction() as session:
+            assert balance(session, ada.id) == 1_750_000
+            lines = statement(session, ada.id)[:2]
+            assert [(line.kind, line.available, line.memo) for line in lines] == [
+                ("adjustment", 1_000_000, "sorry"),
+                ("adjustment", -250_000, "charged <i>twice"),
+            ]
+        assert log_of(office) == [
+            "owner gave Ada $1.00 as a correction (sorry)",
+            "owner took from Ada $0.25 as a correction (charged &lt;i&gt;twice)",
+        ]
+        office.sign_in(ada)
+        assert "charged &lt;i&gt;twice" in office.browser.get("/account/wallet").text
+
+    @pytest.mark.parametrize(
+        ("typed", "sentence"),
+        [
+            ({"amount": "2"}, "The account has $1.00; no more than that can be taken from it"),
+            ({"amount": "-1"}, "Amount must be more than nothing"),
+            ({"amount": "1", "reason": " "}, "An adjustment needs a reason"),
+            ({"amount": "1", "direction": ""}, "Choose whether money is given or taken"),
+        ],
+    )
+    def test_an_unfit_correction_is_said_and_stays_as_typed(
+        self, office: House, ada: Account, typed: dict[str, str], sentence: str
+    ) -> None:
+        answer = act(office, ada, "correction", key="k", **({"direction": "take", "reason": "because"} | typed))
+        assert answer.status_code in (402, 422)
+        assert sentence in answer.text
+        assert f'id="correction" name="amount" type="text" autocomplete="off" value="{typed["amount"]}"' in answer.text
+        with office.services.database.transaction() as session:
+            assert balance(session, ada.id) == MICROS_PER_DOLLAR
+        assert log_of(office) == []
 
     @pytest.mark.parametrize("amount", ["", "-1", "0", "much", "1e30"])
     def test_an_unfit_amount_is_said(self, office: House, ada: Account, amount: str) -> None:
