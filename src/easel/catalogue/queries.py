@@ -12,6 +12,7 @@ from easel.domain.errors import Conflict, InvalidRequest
 from easel.domain.money import Micros
 
 ID_LIMIT = 100
+MARKDOWN = ".md"
 MODEL_ID = re.compile(rf"[a-z0-9][a-z0-9._-]{{0,{ID_LIMIT - 1}}}")
 
 
@@ -43,19 +44,26 @@ class AboutWeights:
     facts: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
-def check_id(model_id: str) -> None:
-    """Raises InvalidRequest for an id that cannot stand in an address."""
+def check_id(model_id: str, field: str = "model_id") -> None:
+    """Raises InvalidRequest naming `field` for an id that cannot stand in an address."""
     if not MODEL_ID.fullmatch(model_id):
         raise InvalidRequest(
-            "model_id",
-            f"A model_id is made of lower-case letters, digits, dots, dashes and underscores, begins with a letter or "
+            field,
+            f"A {field} is made of lower-case letters, digits, dots, dashes and underscores, begins with a letter or "
             f"a digit and has at most {ID_LIMIT} characters; not {_shown(model_id)!r}",
+        )
+    if model_id.endswith(MARKDOWN):
+        raise InvalidRequest(
+            field,
+            f"A {field} does not end in {MARKDOWN}: at such an address its page's Markdown is; leave the ending out of "
+            f"{_shown(model_id)!r}",
         )
 
 
 def add_model(session: Session, model: Model) -> Model:
     """A model of the operator's own. Raises InvalidRequest for an id that is taken or cannot stand in an address."""
     check_id(model.model_id)
+    check_id(model.provider, "provider")
     if session.get(Model, model.model_id):
         raise InvalidRequest("model_id", f"{model.model_id} is in the catalogue already")
     session.add(model)

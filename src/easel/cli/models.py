@@ -23,6 +23,7 @@ from easel.generations import operators
 app = App(name="models", help="List, install and remove models.")
 
 USUAL_PRICE = "0.0047"
+USUAL_PROVIDER = "local"
 
 
 @app.command(name="list")
@@ -112,6 +113,7 @@ def _check_words(model_id: str, model: Model | None, given: Path | None, said: d
         )
     if model is None:
         queries.check_id(model_id)
+        queries.check_id(said["provider"] or USUAL_PROVIDER, "provider")
         read_dollars(said["price"] or USUAL_PRICE)
     elif words := [f"--{word}" for word, value in said.items() if value is not None]:
         raise InvalidRequest(
@@ -136,7 +138,7 @@ def _new_model(model_id: str, installed: Installed, said: dict[str, str | None])
     return Model(
         model_id=model_id,
         kind=said["kind"] or "checkpoint",
-        provider=said["provider"] or "local",
+        provider=said["provider"] or USUAL_PROVIDER,
         name=shown,
         summary=f"{shown}, installed by the operator of this site.",
         description=f"{shown} was installed by the operator of this site, who knows more about it.",
