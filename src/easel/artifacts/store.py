@@ -31,9 +31,12 @@ class StoredPicture:
     size_bytes: int
     sha256: str
     seed: int
+    thumbhash: str | None = None
 
 
-def describe_picture(data: bytes, *, index: int, key: str, width: int, height: int, seed: int) -> StoredPicture:
+def describe_picture(
+    data: bytes, *, index: int, key: str, width: int, height: int, seed: int, thumbhash: str | None = None
+) -> StoredPicture:
     return StoredPicture(
         index=index,
         key=key,
@@ -43,6 +46,7 @@ def describe_picture(data: bytes, *, index: int, key: str, width: int, height: i
         size_bytes=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
         seed=seed,
+        thumbhash=thumbhash,
     )
 
 
@@ -70,6 +74,7 @@ def record(session: Session, generation_id: int, pictures: Iterable[StoredPictur
             size_bytes=picture.size_bytes,
             sha256=picture.sha256,
             seed=picture.seed,
+            thumbhash=picture.thumbhash,
             created_at=now,
         )
         for picture in pictures

@@ -25,6 +25,8 @@ class Artifact(Base):
     size_bytes: Mapped[int]
     sha256: Mapped[str]
     seed: Mapped[int]
+    thumbhash: Mapped[str | None]
+    """What stands in its place while it loads (thumbnails.py); pictures of older versions have none."""
     created_at: Mapped[datetime]
     expired_at: Mapped[datetime | None]
     """When its bytes were deleted, because it was kept for as long as this installation keeps results."""

@@ -15,7 +15,7 @@ from easel.artifacts.reading import read_picture
 SHOWN_SIDE: Final = 1536
 THUMBNAIL_SIDE: Final = 384
 """Twice as many pixels as a card is wide, for fine screens."""
-HASHED_SIDE: Final = 32
+HASHED_SIDE: Final = 16
 """A hash keeps no more than seven waves along a side."""
 
 

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
+from threading import Thread
 from typing import Annotated
 
 import uvicorn
@@ -20,7 +21,7 @@ from easel.cli.orphan import stop_with_parent
 from easel.db.listener import NotificationHub
 from easel.domain.errors import InvalidRequest
 from easel.domain.money import micros_from_dollars
-from easel.gateway.app import create_app
+from easel.gateway.app import create_app, warm
 from easel.gateway.dialects.modelslab.schemas import Pictured
 from easel.gateway.notices import tell_of_low_balance
 from easel.gateway.services import Services
@@ -75,9 +76,11 @@ def gateway(*, supervised: Annotated[bool, Parameter(show=False)] = False) -> No
             fetcher=Fetcher(allow_private=settings.allow_private_urls, max_bytes=MOST_BYTES),
             keyless=_owners_key(installation) if settings.a1111_open else None,
         )
+        app = create_app(services)
+        Thread(target=warm, args=(app,), name="warm", daemon=True).start()
         # No access log: its lines would carry keys that clients put into the query string.
         config = uvicorn.Config(
-            create_app(services),
+            app,
             host=settings.host,
             port=settings.port,
             access_log=False,

@@ -8,11 +8,9 @@ from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.staticfiles import StaticFiles
 
 from easel import __version__
 from easel.db.session import DATABASE_IS_DOWN
@@ -32,8 +30,11 @@ from easel.gateway.middleware import Journal, OpenToBrowsers, SecurityHeaders, T
 from easel.gateway.openapi import complete
 from easel.gateway.payments import payments_router
 from easel.gateway.services import Services
+from easel.site.assets import Assets
+from easel.site.docs import articles, drawn
 from easel.site.errors import not_found_page
-from easel.site.routes import STATIC, site_router
+from easel.site.rendering import Renderer
+from easel.site.routes import site_router
 from easel.site.sessions import SessionSigner
 from easel.site.site import Site
 
@@ -49,7 +50,7 @@ SHAPES: Final[Mapping[str, Shape]] = {
 """How errors are written, by the first part of a path."""
 
 
-def create_app(services: Services) -> FastAPI:
+def create_app(services: Services) -> "Door":
     agents = mcp.Door(services)
 
     @asynccontextmanager
@@ -72,8 +73,9 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(live_router(services))
     app.include_router(explorer_router())  # before the site, which has an article at any other address below /docs
     app.include_router(site_router(services))
-    # Not pages: a compressed page that repeats a stranger's text betrays by its length what else is on it (BREACH).
-    app.mount("/static", GZipMiddleware(Static(directory=STATIC)), name="static")
+    # These are compressed, and pages are not: one that repeats a stranger's text betrays by its length what else is on
+    # it (BREACH).
+    app.mount("/static", Assets(), name="static")
     _answer_errors(app, Site(services, SessionSigner(services.secret)))
     # The last one added is the first to see a request.
     app.add_middleware(LimitBody)
@@ -101,13 +103,12 @@ class Door(FastAPI):
         return document
 
 
-class Static(StaticFiles):
-    """Asked for again at every visit (and answered 304), so that an upgrade never meets yesterday's scripts."""
-
-    def file_response(self, *arguments: Any, **options: Any) -> Response:
-        response = super().file_response(*arguments, **options)
-        response.headers["Cache-Control"] = "no-cache"
-        return response
+def warm(app: Door) -> None:
+    """What the first visitors would wait for: templates, articles and the OpenAPI document. For a thread of its own."""
+    Renderer().warm()
+    for article in articles().values():
+        drawn(article.text)
+    app.openapi()
 
 
 def answer(request: Request, error: Exception) -> Response:

@@ -26,6 +26,7 @@ class OwnPicture:
     model_id: str
     prompt: str
     seed: int
+    thumbhash: str | None
     is_published: bool
     may_be_published: bool
     created_at: datetime
@@ -85,6 +86,7 @@ def _own(artifact: Artifact, generation: Generation, exhibit: int | None) -> Own
         model_id=generation.model_id,
         prompt=request.prompt,
         seed=artifact.seed,
+        thumbhash=artifact.thumbhash,
         is_published=exhibit is not None,
         may_be_published=not request.extras.inputs and not generation.temporary,
         created_at=artifact.created_at,

@@ -7,14 +7,14 @@ from urllib.parse import urlencode
 from fastapi import Request, Response
 from sqlalchemy.orm import Session
 
-from easel.billing.plans import PLANS, Plan
+from easel.billing.plans import PLANS
 from easel.catalogue.queries import find_model, list_models
 from easel.catalogue.search import Choices, Wanted, choices, search
 from easel.domain.errors import NotFound
 from easel.domain.money import format_dollars
 from easel.site.addresses import model_address, provider_address
 from easel.site.cards import cards_of
-from easel.site.describe import FAMILIES, KINDS, PROVIDERS, ModelCard
+from easel.site.describe import FAMILIES, KINDS, PROVIDERS, ModelCard, plan_row
 from easel.site.site import Site
 from easel.site.twins import Page, answer
 
@@ -64,9 +64,8 @@ class Browse:
     def home(self, request: Request) -> Response:
         with self._site.services.database.transaction() as session:
             found = search(session, Wanted())
-            cards = cards_of(session, self._site.services.links, found.models[:ON_HOME])
             start = find_model(session, self._site.services.default_model)
-            [drawn] = cards_of(session, self._site.services.links, [start])
+            drawn, *cards = cards_of(session, self._site.services.links, [start, *found.models[:ON_HOME]])
         page = Page(
             name="home",
             title="Easel: pictures from words, on your own machines",
@@ -130,28 +129,6 @@ class Browse:
             filters=_filters(choices(session), wanted, with_provider=address == "/models"),
             address=address,
         )
-
-
-@dataclass(frozen=True)
-class PlanRow:
-    """A plan as people compare it."""
-
-    title: str
-    summary: str
-    fee: str
-    queue: str
-    beyond: str
-
-
-def plan_row(plan: Plan) -> PlanRow:
-    if plan.is_free_of_charge:
-        beyond = f"{plan.daily_pictures} pictures a day, then tomorrow" if plan.daily_pictures else "Nothing a picture"
-    elif plan.monthly_pictures:
-        beyond = f"{plan.monthly_pictures:,} pictures, then the model's price"
-    else:
-        beyond = "The model's price a picture"
-    fee = f"{format_dollars(plan.monthly_fee)} a month" if plan.monthly_fee else "No fee"
-    return PlanRow(plan.title, plan.summary, fee, f"{plan.queue_limit} requests at a time", beyond)
 
 
 def _wanted(request: Request) -> Wanted:

@@ -1,4 +1,4 @@
-"""What pages say about a model and its price."""
+"""What pages say about models, prices and plans."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -152,3 +152,25 @@ def price_line(plan: Plan | None, price: Micros, samples: int, included_left: in
         return f"Will cost nothing: {included_left:,} of this month's pictures are left"
     total = f"Will cost {format_dollars(quoted.total)}"
     return total if samples == 1 else f"{total}, {each} a picture"
+
+
+@dataclass(frozen=True)
+class PlanRow:
+    """A plan as people compare it."""
+
+    title: str
+    summary: str
+    fee: str
+    queue: str
+    beyond: str
+
+
+def plan_row(plan: Plan) -> PlanRow:
+    if plan.is_free_of_charge:
+        beyond = f"{plan.daily_pictures} pictures a day, then tomorrow" if plan.daily_pictures else "Nothing a picture"
+    elif plan.monthly_pictures:
+        beyond = f"{plan.monthly_pictures:,} pictures, then the model's price"
+    else:
+        beyond = "The model's price a picture"
+    fee = f"{format_dollars(plan.monthly_fee)} a month" if plan.monthly_fee else "No fee"
+    return PlanRow(plan.title, plan.summary, fee, f"{plan.queue_limit} requests at a time", beyond)

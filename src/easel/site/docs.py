@@ -13,7 +13,9 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markupsafe import Markup
 
+from easel.billing.plans import PLANS
 from easel.domain.errors import NotFound
+from easel.site.describe import plan_row
 from easel.site.site import Site
 from easel.site.twins import Page, answer
 
@@ -34,6 +36,9 @@ GROUPS: Final = {
 
 TITLES: Final = {"reference/modelslab": "ModelsLab, field by field"}
 """Where a file's own heading would stand twice in the list."""
+
+PLANS_TABLE: Final = "<!-- plans -->"
+"""What stands in a text in place of the table of plans, whose numbers are billing's."""
 
 LINK: Final = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
 
@@ -148,8 +153,15 @@ def _html(text: str) -> Token:
 def _article(name: str, text: str, known: frozenset[str]) -> Article:
     title = TITLES.get(name) or text.partition("\n")[0].removeprefix("# ").strip()
     description = next(part for part in text.split("\n\n")[1:] if not part.startswith(("#", "|", "`")))
-    linked = LINK.sub(lambda found: _link(name, found[1], found[2], known), _without_frames(text))
+    whole = _without_frames(text).replace(PLANS_TABLE, plans_table())
+    linked = LINK.sub(lambda found: _link(name, found[1], found[2], known), whole)
     return Article(name, title, _first_sentence(description), linked)
+
+
+def plans_table() -> str:
+    rows = [plan_row(plan) for plan in PLANS.values()]
+    lines = [f"| {row.title} | {row.queue} | {row.beyond} | {row.fee} |" for row in rows]
+    return "\n".join(["| plan | waiting or being drawn | pictures | fee |", "|---|---|---|---|", *lines])
 
 
 def _without_frames(text: str) -> str:

@@ -1,4 +1,4 @@
-"""One's own pictures: looked through, shown to others, deleted."""
+"""One's own pictures: looked through, shown to everybody and taken down again, deleted."""
 
 from typing import Annotated, Final
 from urllib.parse import urlencode
@@ -6,19 +6,22 @@ from urllib.parse import urlencode
 from fastapi import Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from easel.artifacts.reading import read_picture
-from easel.artifacts.thumbnails import THUMBNAIL_SIDE, as_webp, fitted
-from easel.catalogue.queries import list_models
+from easel.artifacts.thumbnails import THUMBNAIL_SIDE, store_thumbnail
+from easel.catalogue.queries import find_model, list_models
 from easel.generations.delete import delete_pictures
 from easel.generations.gallery import models_drawn_with, own_picture, own_pictures
+from easel.generations.queries import view_by_id
+from easel.generations.showcase import publish, publishable, unpublish
 from easel.site.addresses import model_address, own_path
 from easel.site.site import Site
+from easel.site.small import small_copy
 from easel.site.wallet import LINE_NUMBER
 
+CSRF = Annotated[str, Form()]
+THEN = Annotated[str, Form()]
+"""Where the form was."""
 HERE: Final = "/account/pictures"
 PICTURES: Final = 24
-SMALL: Final = {"Cache-Control": "private, max-age=86400, immutable", "Content-Security-Policy": "default-src 'none'"}
-"""A picture's bytes never change, and neither does its small copy."""
 
 
 class Gallery:
@@ -63,23 +66,42 @@ class Gallery:
         )
 
     def small(self, request: Request, generation_id: int, index: int) -> Response:
-        """A small copy, made when it is asked for: nothing is stored that would have to be deleted again."""
         with self._site.mine(request) as (session, visitor):
             key = own_picture(session, visitor.account.id, generation_id, index).key
-        picture = read_picture(self._site.services.blobs.get(key), "picture")
-        return Response(as_webp(fitted(picture, THUMBNAIL_SIDE), 80), media_type="image/webp", headers=SMALL)
+        return small_copy(self._site.services.blobs, key, THUMBNAIL_SIDE)
 
-    def delete(
-        self,
-        request: Request,
-        generation_id: int,
-        index: int,
-        csrf: Annotated[str, Form()] = "",
-        then: Annotated[str, Form()] = "",
-    ) -> Response:
+    def publish(self, request: Request, generation_id: int, index: int, csrf: CSRF = "", then: THEN = "") -> Response:
+        services = self._site.services
+        with self._site.sent(request, csrf) as (session, visitor):
+            account = visitor.account
+            key = publishable(session, account, generation_id, index)
+        # Between the two, because it decodes a picture; what was published meanwhile is published.
+        stored = store_thumbnail(services.blobs, services.blobs.get(key))
+        with services.database.transaction() as session:
+            publish(session, services.clock, account, generation_id, index, stored)
+        return self._back(generation_id, then)
+
+    def unpublish(self, request: Request, generation_id: int, index: int, csrf: CSRF = "", then: THEN = "") -> Response:
+        """A suspended account may: what it takes down, it shows to nobody."""
+        services = self._site.services
+        with services.database.transaction() as session:
+            account = self._site.form_owner(session, request, csrf).account
+            left = unpublish(session, account, generation_id, index)
+        for key in left:
+            services.blobs.delete(key)
+        return self._back(generation_id, then)
+
+    def delete(self, request: Request, generation_id: int, index: int, csrf: CSRF = "", then: THEN = "") -> Response:
         services = self._site.services
         with self._site.sent(request, csrf) as (session, visitor):
             account_id = visitor.account.id
             own_picture(session, account_id, generation_id, index)
             delete_pictures(session, services.clock, services.blobs, account_id, generation_id, index)
         return RedirectResponse(own_path(then) or HERE, 303)
+
+    def _back(self, generation_id: int, then: str) -> Response:
+        """To where the form was, or to where the picture is shown."""
+        with self._site.services.database.transaction() as session:
+            view = view_by_id(session, self._site.services.clock, generation_id)
+            page = model_address(find_model(session, view.model_id)) + "#showcase"
+        return RedirectResponse(own_path(then) or page, 303)

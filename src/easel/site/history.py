@@ -1,24 +1,19 @@
 """The strip of what a visitor drew lately, and the small pictures in it."""
 
-import io
 from dataclasses import dataclass
 from typing import Final
 
 from fastapi import Request, Response
-from PIL import Image
 from sqlalchemy.orm import Session
 
-from easel.artifacts.thumbnails import as_webp, fitted
 from easel.domain.errors import NotAuthenticated, NotFound
 from easel.generations.history import key_of_first, latest_pictures
 from easel.site.addresses import model_address
 from easel.site.site import ENDED, Site
+from easel.site.small import GONE, small_copy
 
 SIDE: Final = 160
 """Twice as many pixels as it is shown with, for fine screens."""
-
-HEADERS: Final = {"Cache-Control": "private, max-age=86400, immutable"}
-GONE: Final = "This picture is stored no longer."
 
 
 @dataclass(frozen=True)
@@ -56,10 +51,4 @@ class History:
             key = key_of_first(session, visitor.account.id, generation_id)
         if key is None:
             raise NotFound(GONE)
-        data = self._site.services.blobs.get(key)
-        try:
-            with Image.open(io.BytesIO(data)) as picture:
-                small = as_webp(fitted(picture.convert("RGB"), SIDE), 75)
-        except OSError:
-            raise NotFound(GONE) from None
-        return Response(small, media_type="image/webp", headers=HEADERS)
+        return small_copy(self._site.services.blobs, key, SIDE)

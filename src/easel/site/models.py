@@ -57,11 +57,11 @@ def find_shown(session: Session, provider: str, model_id: str) -> Model:
 def view_of(site: Site, session: Session, base_url: str, model: Model) -> ModelView:
     draws = drawn_on(session, model)
     pictures = pictures_of(session, site.services.links, model.model_id)
-    seconds = measured_seconds(session, model.model_id)
+    seconds, popular = measured_seconds(session, model.model_id), popular_models(session)
     card = card_of(
         model,
         draws,
-        is_popular=model.model_id in popular_models(session),
+        is_popular=model.model_id in popular,
         picture=pictures[0] if pictures else None,
     )
     limits = limits_table(draws or (model if card.is_checkpoint else None))
@@ -71,7 +71,7 @@ def view_of(site: Site, session: Session, base_url: str, model: Model) -> ModelV
         facts=facts_of(model, draws, seconds),
         limits=limits,
         pictures=pictures,
-        related=cards_of(session, site.services.links, related(session, model)),
+        related=cards_of(session, site.services.links, related(session, model), popular),
         questions=questions(card, base_url, seconds),
         steps=own_steps(card),
         examples=examples,

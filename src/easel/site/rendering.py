@@ -1,12 +1,14 @@
 """Templates to responses."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Final
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from easel.domain.money import format_dollars
+from easel.site import assets
 from easel.site.covers import cover
 from easel.site.pictures import blur
 from easel.site.words import browser, code, line, moment, money_word, number, plain_dollars, seconds, with_code
@@ -32,9 +34,16 @@ HEADERS: Final = {
 
 
 class Renderer:
+    """Of one set of templates a process, compiled once."""
+
     def __init__(self) -> None:
         self._pages = _environment(autoescape=True)
         self._texts = _environment(autoescape=False)
+
+    def warm(self) -> None:
+        """Compile all templates, so that no visitor waits for it."""
+        for name in self._pages.list_templates():
+            (self._pages if name.endswith(".html") else self._texts).get_template(name)
 
     def fragment(self, name: str, **context: Any) -> str:
         """A part of a page, such as the output panel's inside."""
@@ -48,6 +57,7 @@ class Renderer:
         return self._texts.get_template(name).render(**context).strip() + "\n"
 
 
+@cache
 def _environment(*, autoescape: bool) -> Environment:
     environment = Environment(
         loader=PackageLoader("easel.site"),
@@ -56,7 +66,7 @@ def _environment(*, autoescape: bool) -> Environment:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    # Jinja2 leaves its dictionary of filters untyped but for its own entries.
+    # Jinja2 leaves its dictionaries of filters and globals untyped but for its own entries.
     filters: dict[str, Callable[..., object]] = environment.filters  # pyright: ignore[reportAssignmentType]
     filters |= {
         "dollars": format_dollars,
@@ -72,4 +82,6 @@ def _environment(*, autoescape: bool) -> Environment:
         "line": line,
         "code": code,
     }
+    helpers: dict[str, Callable[..., object]] = environment.globals  # pyright: ignore[reportAssignmentType]
+    helpers |= {"static": assets.address, "sheets": assets.sheets, "scripts": assets.scripts}
     return environment

@@ -1,8 +1,7 @@
 """Every address of the site."""
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from fastapi import APIRouter, Response
 
@@ -13,7 +12,6 @@ from easel.site.context import Services
 from easel.site.docs import Docs
 from easel.site.entrance import Entrance
 from easel.site.errors import page_route
-from easel.site.exhibiting import Exhibiting
 from easel.site.gallery import Gallery
 from easel.site.history import History
 from easel.site.join import Join
@@ -36,9 +34,6 @@ from easel.site.usage import UsagePage
 from easel.site.wallet import WalletPage
 from easel.site.webhooks import WebhookLog
 
-STATIC: Final = Path(__file__).parent / "static"
-"""Served under /static."""
-
 Show: TypeAlias = Callable[..., Response]
 
 
@@ -48,7 +43,7 @@ def site_router(services: Services) -> APIRouter:
     login, provider, join, recover = Login(site), ThroughProvider(site), Join(site), Recover(site)
     profile, keyring, history = Profile(site), Keyring(site), History(site)
     wallet, plan = WalletPage(site), PlanPage(site)
-    models, docs, agents, exhibiting = Models(site), Docs(site), Agents(site), Exhibiting(site)
+    models, docs, agents = Models(site), Docs(site), Agents(site)
     gallery, usage, webhooks = Gallery(site), UsagePage(site), WebhookLog(site)
     operators, accounts, offers = Operators(site), OperatorAccounts(site), OperatorModels(site)
     router = APIRouter(route_class=page_route(site), include_in_schema=False)
@@ -80,8 +75,8 @@ def site_router(services: Services) -> APIRouter:
     router.get("/generations/{generation_id}/events")(live.events)
     router.get("/generations/{generation_id}/thumbnail")(history.thumbnail)
     router.post("/generations/{generation_id}/cancel")(playground.cancel)
-    router.post("/generations/{generation_id}/pictures/{index}/publish")(exhibiting.publish)
-    router.post("/generations/{generation_id}/pictures/{index}/unpublish")(exhibiting.unpublish)
+    router.post("/generations/{generation_id}/pictures/{index}/publish")(gallery.publish)
+    router.post("/generations/{generation_id}/pictures/{index}/unpublish")(gallery.unpublish)
 
     router.get("/login")(login.show)
     router.post("/login")(login.sign_in)
@@ -131,6 +126,7 @@ def site_router(services: Services) -> APIRouter:
     router.get("/operator/accounts/{account_id}")(accounts.show)
     router.post("/operator/accounts/{account_id}/plan")(accounts.set_plan)
     router.post("/operator/accounts/{account_id}/credit")(accounts.credit)
+    router.post("/operator/accounts/{account_id}/correction")(accounts.correct)
     router.post("/operator/accounts/{account_id}/role")(accounts.set_role)
     router.post("/operator/accounts/{account_id}/suspend")(accounts.suspend)
     router.post("/operator/accounts/{account_id}/resume")(accounts.resume)

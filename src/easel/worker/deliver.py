@@ -7,11 +7,13 @@ from typing import TypeVar
 
 import structlog
 from obstore.exceptions import BaseError
+from PIL import Image
 from sqlalchemy.exc import OperationalError
 
 from easel.artifacts.blobs import BlobStore
 from easel.artifacts.encode import encode, infotext
 from easel.artifacts.store import StoredPicture, describe_picture, picture_key
+from easel.artifacts.thumbnails import thumbhash_of
 from easel.db.session import Database
 from easel.domain.errors import DomainError
 from easel.engine.adapters.hashes import autov3
@@ -106,7 +108,15 @@ class Delivery:
         key = picture_key(assignment.uuid, index, temporary=assignment.temporary, format=format)
         self.blobs.put(key, data)
         width, height = request.output_size
-        return describe_picture(data, index=index, key=key, width=width, height=height, seed=request.seed_of(index))
+        return describe_picture(
+            data,
+            index=index,
+            key=key,
+            width=width,
+            height=height,
+            seed=request.seed_of(index),
+            thumbhash=thumbhash_of(Image.fromarray(picture)),
+        )
 
 
 def patiently(act: Callable[[], Result], away: type[Exception] | tuple[type[Exception], ...]) -> Result:

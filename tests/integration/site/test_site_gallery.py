@@ -11,6 +11,7 @@ from PIL import Image
 
 from easel.accounts.tables import Account
 from easel.artifacts.store import artifacts_of
+from easel.artifacts.thumbnails import thumbhash_of
 from easel.generations.audit import audit
 from easel.generations.queries import get_view
 
@@ -85,6 +86,17 @@ class TestFinding:
         assert not exists(inside, generation_id, 1)
         inside.sign_in(grace)
         assert not exists(inside, generation_id)
+
+    def test_what_stands_in_its_place_is_on_the_page_where_it_is_known(self, inside: House) -> None:
+        old, new = draw(inside, "old"), draw(inside, "new")
+        with inside.services.database.transaction() as session:
+            [picture] = artifacts_of(session, new)
+            picture.thumbhash = thumbhash_of(Image.new("RGB", (128, 128), "tomato"))
+        first, second = inside.browser.get(PICTURES).text.split('<a class="view"')[1:]
+        assert f"/{new}/0.webp" in first
+        assert 'class="blur" src="data:image/webp;base64,' in first
+        assert f"/{old}/0.webp" in second
+        assert 'class="blur"' not in second
 
 
 class TestDeleting:

@@ -7,8 +7,8 @@ from house import STARTER, House
 
 from easel.accounts.tables import Account
 from easel.catalogue.queries import find_model, mark_installed
+from easel.site import assets
 from easel.site.docs import articles
-from easel.site.routes import STATIC
 
 MODELS = (STARTER, "/models/modelslab/stable-diffu", "/models/modelslab/2-v1")
 PUBLIC = (
@@ -52,11 +52,48 @@ def test_everything_that_pages_name_is_there(house: House) -> None:
 def test_the_page_and_all_it_loads_stay_under_100_kb_before_pictures(house: House) -> None:
     page = house.browser.get(STARTER)
     parts = set(re.findall(r'(?:src|href)="(/static/[^"]*\.(?:css|js|svg))"', page.text))
-    parts |= {f"/static/playground/{module.name}" for module in (STATIC / "playground").glob("*.js")}
+    parts |= {assets.address(f"playground/{module.name}") for module in (assets.FOLDER / "playground").glob("*.js")}
     answers = [house.browser.get(part) for part in parts]
     assert {answer.status_code for answer in answers} == {200}
     # As they are on the wire: what is served as it is is compressed.
     assert len(page.content) + sum(int(answer.headers["content-length"]) for answer in answers) < 100_000
+
+
+class TestAssets:
+    def test_what_is_named_by_its_version_is_asked_for_once(self, house: House) -> None:
+        answer = house.browser.get(assets.address("css/base+parts.css"))
+        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert answer.headers["content-encoding"] == "gzip"
+        assert answer.headers["content-type"] == "text/css; charset=utf-8"
+        assert answer.content == b"\n".join(
+            (assets.FOLDER / f"css/{name}.css").read_bytes() for name in ("base", "parts")
+        )
+
+    def test_another_version_is_asked_for_again(self, house: House) -> None:
+        for path in ("/static/css/base.css", f"/static/{'0' * 12}/css/base.css"):
+            answer = house.browser.get(path, headers={"Accept-Encoding": "identity"})
+            assert answer.headers["cache-control"] == "no-cache"
+            assert answer.content == (assets.FOLDER / "css/base.css").read_bytes()
+            again = house.browser.get(path, headers={"If-None-Match": answer.headers["etag"]})
+            assert (again.status_code, again.content) == (304, b"")
+
+    def test_pictures_are_kept_for_a_day_and_not_compressed(self, house: House) -> None:
+        answer = house.browser.get("/static/showcase/heart.webp")
+        assert answer.headers["cache-control"] == "public, max-age=86400"
+        assert "content-encoding" not in answer.headers
+
+    def test_nothing_else_is_served(self, house: House) -> None:
+        for path in (
+            "",
+            "css",
+            "css/none.css",
+            "css/base+none.css",
+            "../routes.py",
+            f"{assets.version()}/../assets.py",
+            "css/base+",
+        ):
+            assert house.browser.get(f"/static/{path}").status_code == 404, path
+        assert house.browser.post(assets.address("css/base.css")).status_code == 405
 
 
 def test_home_leads_to_the_models(house: House) -> None:

@@ -12,6 +12,7 @@ from house import STARTER, House
 from test_site_pages import MODELS, PUBLIC
 
 from easel.accounts.tables import Account
+from easel.billing.plans import PLANS
 from easel.catalogue.queries import find_model
 
 BASE = "http://easel.test"
@@ -152,3 +153,11 @@ def test_links_of_the_docs_lead_somewhere(house: House) -> None:
                 assert house.browser.get(link).status_code == 200, (path, link)
     assert house.browser.get("/docs/../settings").status_code == 404
     assert house.browser.get("/docs/nothing").status_code == 404
+
+
+def test_the_article_about_limits_has_the_plans_own_numbers(house: House) -> None:
+    page, text = house.browser.get("/docs/limits").text, house.browser.get("/docs/limits.md").text
+    for plan in PLANS.values():
+        assert f"| {plan.title} | {plan.queue_limit} requests at a time |" in text
+        assert f"<td>{plan.title}</td>" in page
+    assert "<!--" not in text
