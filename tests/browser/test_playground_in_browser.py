@@ -226,6 +226,29 @@ def test_the_code_follows_the_form_and_can_be_copied(site: Site, open_page: Call
     assert page.evaluate("navigator.clipboard.readText()") == page.locator("#code-python").inner_text()
 
 
+def test_what_stands_under_advanced_is_sent_and_shown_again(site: Site, open_page: Callable[..., Page]) -> None:
+    page = open_page()
+    enter(page, site.link())
+    unfold(page)
+    page.get_by_label("Second pass").select_option("yes")
+    page.get_by_label("Enlarge").select_option("2")
+    page.get_by_label("Safety check").select_option("blur")
+    body = json.loads(page.locator("[data-body=python]").inner_text())
+    assert (body["highres_fix"], body["upscale"], body["safety_checker_type"]) == ("yes", 2, "blur")
+    generate(page, steps=3)
+    expect(state(page)).to_have_text("Done")
+    expect(page.locator("#output")).to_contain_text("512 \N{MULTIPLICATION SIGN} 512")
+    assert width_of_picture(page) == 512
+    expect(page.locator("[data-cost]")).to_have_text("$0.0047")
+    served = page.locator("[data-body=python]").inner_text()
+    page.reload()
+    assert page.locator("[data-body=python]").inner_text() == served
+    expect(page.get_by_label("Second pass")).to_have_value("yes")
+    page.get_by_role("link", name="Begin from the picture").click()
+    expect(page.get_by_label("Second pass")).to_be_disabled()
+    assert "highres_fix" not in page.locator("[data-body=python]").inner_text()
+
+
 def test_a_script_in_a_prompt_is_only_text(site: Site, open_page: Callable[..., Page]) -> None:
     page = open_page()
     enter(page, site.link())

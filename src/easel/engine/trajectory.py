@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from easel.domain.panorama import seen, windows
 from easel.engine.prompts.script import Script
 from easel.engine.request import AdapterMix, PictureRequest
-from easel.engine.samplers.table import Mix, Plan, Step
+from easel.engine.samplers.table import Plan, Step
 
 
 @dataclass(slots=True, eq=False)
@@ -37,19 +36,12 @@ class Trajectory:
 
     @property
     def rows(self) -> int:
-        """That its calls take: those of its texts, in each window of a panorama."""
-        request = self.request
-        return self.script.rows * windows(request.width, request.height, request.window)
+        return self.script.rows
 
     @property
     def step(self) -> Step:
         """The step that the next network call is for."""
         return self.plan.steps[self.done]
-
-    @property
-    def mix(self) -> Mix:
-        """What its latents hold now."""
-        return self.plan.mix_at(self.done)
 
     @property
     def is_done(self) -> bool:
@@ -80,9 +72,7 @@ class Trajectory:
     @property
     def work_per_call(self) -> int:
         """Pixels that the network sees, which its time grows with."""
-        request = self.request
-        rows = self.script.rows + (request.alteration.self_attention > 0)
-        return rows * seen(request.width, request.height, request.window)
+        return self.rows * self.request.width * self.request.height
 
     @property
     def work(self) -> int:

@@ -93,7 +93,7 @@ class Beginnings:
         index = int(found[2])
         if view.expired or index >= view.request.samples:
             raise NotFound("There is no such picture.")
-        return view.artifact_keys[index], (view.request.width, view.request.height)
+        return view.artifact_keys[index], view.request.output_size
 
 
 def _key(stored: StoredInput | str | None) -> str:

@@ -2,19 +2,20 @@
 
 from collections.abc import Callable, Iterable
 from itertools import zip_longest
-from typing import Final, Self, TypeVar
+from typing import Final, Literal, Self, TypeAlias, TypeVar
 from urllib.parse import urlencode
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from easel.catalogue.limits import Defaults
 from easel.domain.errors import InvalidRequest
 from easel.domain.prompt_tags import put_adapters
-from easel.domain.request import AdapterUse, Extras, GenerationDraft, GenerationRequest
+from easel.domain.request import AdapterUse, Extras, GenerationDraft, GenerationRequest, Replacement, SecondPass
 from easel.domain.sampling import Sampler, Spacing
 from easel.site.words import number
 
 Value = TypeVar("Value")
+Format: TypeAlias = Literal["png", "jpeg", "webp"]
 
 LIKE_THE_PICTURE: Final = "picture"
 CUSTOM: Final = "custom"
@@ -24,6 +25,16 @@ AUTOMATIC: Final = "auto"
 """The style that goes with the prompt."""
 
 FORMATS: Final = {"png": "PNG", "jpeg": "JPEG", "webp": "WebP"}
+UPSCALES: Final = {"1": "No", "2": "2 times", "3": "3 times"}
+PASSES: Final = {"": "No", "yes": "Yes"}
+SAFETY: Final = {
+    "": "Off",
+    "sensitive_content_text": "Replace by a notice",
+    "blur": "Blur",
+    "pixelate": "Pixelate",
+    "black": "Black out",
+}
+"""What becomes of a picture that is not fit to be seen; nobody looks where it is off."""
 
 LABELS: Final = {
     "prompt": "Prompt",
@@ -38,6 +49,9 @@ LABELS: Final = {
     "samples": "Pictures",
     "clip_skip": "Clip skip",
     "style": "Enhancement",
+    "second_pass": "Second pass",
+    "upscale": "Enlarge",
+    "safety": "Safety check",
     "format": "File format",
     "picture": "The picture",
     "mask": "The mask",
@@ -54,10 +68,16 @@ FIELDS: Final = {
     "lora_model": "lora",
     "lora_strength": "lora",
     "enhance_style": "style",
+    "highres_fix": "second_pass",
     "init_image": "picture",
     "mask_image": "mask",
     "mask_blur": "soft_edge",
 }
+
+CHOSEN: Final = "one of those that can be chosen"
+_SAFETY: Final = TypeAdapter[Replacement](Replacement)
+_FORMAT: Final = TypeAdapter[Format](Format)
+_PASS: Final = TypeAdapter[Literal["yes"]](Literal["yes"])
 
 
 class PlaygroundForm(BaseModel):
@@ -82,6 +102,11 @@ class PlaygroundForm(BaseModel):
     clip_skip: str = ""
     style: str = ""
     """Of the prompt's enhancement; empty for none."""
+    second_pass: str = ""
+    """Whether it is drawn small, enlarged, and drawn again from there; the size is what comes of it."""
+    upscale: str = ""
+    safety: str = ""
+    """What takes the place of a picture that is not fit to be seen; empty does not look."""
     format: str = ""
     picture: str = ""
     """To begin from: a stored input's key, or `1234.0` for a picture of an earlier generation (site/beginnings.py)."""
@@ -110,8 +135,8 @@ class PlaygroundForm(BaseModel):
             steps=_read("steps", self.steps, int, "a whole number, like 25"),
             guidance=_read("guidance", self.guidance, float, "a number, like 4 or 7.5"),
             seed=_read("seed", self.seed, int, "a whole number, or empty for a random one"),
-            sampler=_read("sampler", self.sampler, Sampler, "one of those that can be chosen"),
-            spacing=_read("spacing", self.spacing, Spacing, "one of those that can be chosen"),
+            sampler=_read("sampler", self.sampler, Sampler, CHOSEN),
+            spacing=_read("spacing", self.spacing, Spacing, CHOSEN),
             extras=self._extras(),
             enhance=bool(self.style),
             style=self.style if self.style not in ("", AUTOMATIC) else None,
@@ -128,6 +153,7 @@ class PlaygroundForm(BaseModel):
             "spacing": defaults.spacing.value,
             "samples": "1",
             "clip_skip": "1",
+            "upscale": "1",
             "format": "png",
             "strength": number(Extras().strength),
             "soft_edge": number(Extras().mask_blur),
@@ -150,7 +176,7 @@ class PlaygroundForm(BaseModel):
             base="" if named in ("", model_id) else request.model_id,
             lora=[use.model_id for use in plain],
             lora_strength=[number(use.strength) for use in plain],
-            size=f"{request.width}x{request.height}",
+            size="x".join(map(str, request.drawn_size)),
             steps=str(request.steps),
             guidance=number(request.guidance),
             sampler=request.sampler.value,
@@ -158,6 +184,9 @@ class PlaygroundForm(BaseModel):
             samples=str(request.samples),
             seed=seed,
             clip_skip=str(extras.clip_skip),
+            second_pass="yes" if extras.second_pass else "",
+            upscale=str(extras.upscale),
+            safety=extras.safety or "",
             format=extras.output_format,
             picture=extras.init_image or "",
             mask=extras.mask_image or "",
@@ -186,8 +215,9 @@ class PlaygroundForm(BaseModel):
         clip_skip = _read("clip_skip", self.clip_skip, int, "a whole number, like 1 or 2")
         strength = _read("strength", self.strength, float, "a number from 0 to 1")
         soft_edge = _read("soft_edge", self.soft_edge, float, "a number of pixels, like 4")
-        if self.format not in ("", "png", "jpeg", "webp"):
-            raise InvalidRequest("format", "format must be one of those that can be chosen")
+        upscale = _read("upscale", self.upscale, int, "a whole number, like 2")
+        format: Format | None = _read("format", self.format, _FORMAT.validate_python, CHOSEN)
+        again = _read("second_pass", self.second_pass, _PASS.validate_python, CHOSEN)
         return Extras(
             adapters=self._adapters(),
             clip_skip=usual.clip_skip if clip_skip is None else clip_skip,
@@ -195,7 +225,10 @@ class PlaygroundForm(BaseModel):
             mask_image=(self.picture and self.mask) or None,
             strength=usual.strength if strength is None else strength,
             mask_blur=usual.mask_blur if soft_edge is None else soft_edge,
-            output_format=self.format or "png",
+            second_pass=SecondPass(grows=False) if again else None,
+            upscale=usual.upscale if upscale is None else upscale,
+            safety=_read("safety", self.safety, _SAFETY.validate_python, CHOSEN),
+            output_format=format or usual.output_format,
             previews=True,
         )
 
@@ -209,6 +242,8 @@ def problem_of(refusal: InvalidRequest) -> tuple[str, str] | None:
     field = FIELDS.get(refusal.field, refusal.field)
     if field not in LABELS:
         return None
+    if not refusal.message.startswith(refusal.field):
+        return field, refusal.message
     return field, LABELS.get(refusal.field, LABELS[field]) + refusal.message.removeprefix(refusal.field)
 
 

@@ -64,10 +64,11 @@ class Output:
 
 def output_of(view: GenerationView, links: LinkSigner) -> Output:
     request = view.request
+    width, height = request.output_size
     return Output(
         state=STATES[view.state],
-        width=request.width,
-        height=request.height,
+        width=width,
+        height=height,
         samples=request.samples,
         steps=request.steps_taken,
         generation_id=view.id,

@@ -18,14 +18,16 @@ from easel.site.beginnings import Beginning, Beginnings
 from easel.site.choices import SAMPLERS, SPACINGS, bases_of, lora_rows, loras_for, style_names
 from easel.site.describe import price_line
 from easel.site.examples import prompts_for
-from easel.site.form import AUTOMATIC, CUSTOM, FORMATS, LIKE_THE_PICTURE, PlaygroundForm
+from easel.site.form import AUTOMATIC, CUSTOM, FORMATS, LIKE_THE_PICTURE, PASSES, SAFETY, UPSCALES, PlaygroundForm
 from easel.site.history import past_pictures
 from easel.site.output import Output, output_of
 from easel.site.site import Site, Visitor
 from easel.site.sizes import Size, presets, size_named
 from easel.site.snippets import SCHEDULERS, path_for, request_body, snippets, unsaid
 
-ADVANCED: Final = ("steps", "guidance", "sampler", "spacing", "seed", "clip_skip", "style", "format")
+CHOICES: Final = {"second_pass": PASSES, "upscale": UPSCALES, "safety": SAFETY, "format": FORMATS}
+"""Of the model whatever it is."""
+ADVANCED: Final = ("steps", "guidance", "sampler", "spacing", "seed", "clip_skip", "style", *CHOICES)
 BEGINNING: Final = ("picture", "mask", "strength", "soft_edge")
 """Fields that are folded away until they are wanted, or wrong."""
 
@@ -73,14 +75,18 @@ def panel_of(
     )
     start = Beginnings(site).shown(session, visitor, form.picture)
     mask = Beginnings(site).shown(session, visitor, form.mask) if start else None
-    form = form.model_copy(update={"picture": start.reference if start else "", "mask": mask.reference if mask else ""})
+    begun = {"picture": start.reference if start else "", "mask": mask.reference if mask else ""}
+    # A second pass goes with pictures from words alone; its field is not to be had beside a picture.
+    form = form.model_copy(update=begun | ({"second_pass": ""} if start else {}))
     size = size_named(form.size, limits, defaults)
     plan = visitor.plan if visitor else None
     price = model.price if chosen.model_id == draws.model_id else chosen.price
     left = _left(site, session, visitor)
+    examples = prompts_for(chosen.model_id)
     body = request_body(
         model.model_id,
-        form,
+        # Code that is copied before anything is typed shall draw, too.
+        form if form.prompt or start else form.model_copy(update={"prompt": examples[0]}),
         defaults=defaults,
         **{name: base_url + one.address for name, one in (("picture", start), ("mask", mask)) if one},
     )
@@ -93,7 +99,7 @@ def panel_of(
         "defaults": defaults,
         "sizes": presets(limits, defaults, size),
         "size": size,
-        "examples": prompts_for(chosen.model_id),
+        "examples": examples,
         "bases": bases_of(models, model, draws),
         "loras": loras,
         "lora_rows": rows,
@@ -101,10 +107,10 @@ def panel_of(
         "wire": {sampler.value: names for sampler, names in SCHEDULERS.items()},
         "spacings": SPACINGS,
         "styles": style_names(),
-        "formats": FORMATS,
+        "choices": CHOICES,
         "start": start,
         "mask": mask,
-        "is_advanced_open": bool(form.seed) or _is_open(ADVANCED, shown.errors),
+        "is_advanced_open": _says_more(form) or _is_open(ADVANCED, shown.errors),
         "is_source_open": start is not None or _is_open(BEGINNING, shown.errors),
         "price_line": price_line(plan, price, int(form.samples), left),
         "price": None if plan and plan.is_free_of_charge else price,
@@ -129,9 +135,13 @@ def _settled(form: PlaygroundForm, limits: Limits, defaults: Defaults) -> Playgr
         "sampler": form.sampler if form.sampler in SAMPLERS else defaults.sampler.value,
         "spacing": form.spacing if form.spacing in SPACINGS else defaults.spacing.value,
         "style": form.style if form.style in ("", AUTOMATIC, *style_names()) else "",
-        "format": form.format if form.format in FORMATS else "png",
+        **{name: _one_of(options, getattr(form, name)) for name, options in CHOICES.items()},
     }
     return form.model_copy(update=known)
+
+
+def _one_of(options: Mapping[str, str], said: str) -> str:
+    return said if said in options else next(iter(options))
 
 
 def _idle(form: PlaygroundForm, size: Size, start: Beginning | None) -> Output:
@@ -143,6 +153,12 @@ def _left(site: Site, session: Session, visitor: Visitor | None) -> int:
     if visitor is None:
         return 0
     return left_of_the_month(session, visitor.account.id, visitor.plan, site.services.clock.now())
+
+
+def _says_more(form: PlaygroundForm) -> bool:
+    """Whether something is folded away that nobody would expect there."""
+    unusual = (getattr(form, name) != next(iter(options)) for name, options in CHOICES.items())
+    return bool(form.seed or form.style) or any(unusual)
 
 
 def _is_open(fields: tuple[str, ...], errors: Mapping[str, str]) -> bool:

@@ -113,6 +113,10 @@ def request_body(
         "lora_strength": ",".join(number(use.strength) for use in extras.adapters) or None,
         "enhance_prompt": "yes" if draft.enhance else None,
         "enhance_style": draft.style,
+        "highres_fix": "yes" if extras.second_pass else None,
+        "upscale": extras.upscale if extras.upscale > 1 else None,
+        "safety_checker": "yes" if extras.safety else None,
+        "safety_checker_type": extras.safety,
         "init_image": picture if extras.init_image else None,
         "mask_image": mask if extras.mask_image else None,
         "strength": _plain(extras.strength) if extras.init_image else None,
@@ -147,7 +151,7 @@ def _python(address: str, body: str) -> Snippet:
         language="python",
         before=f'import requests\n\nresponse = requests.post("{address}", json=',
         body=body,
-        after=")\nresponse.raise_for_status()\nprint(response.json())",
+        after=")\nprint(response.json())",
     )
 
 
@@ -187,6 +191,7 @@ def _php(address: str, body: str) -> Snippet:
 
 
 def _modelslab(base_url: str, body: str, method: str, schema: str) -> Snippet:
+    """As it stands: the client's schemas have no room for several strengths of LoRAs, nor for `upscale` as a number."""
     return Snippet(
         name="ModelsLab SDK",
         language="modelslab",
@@ -196,7 +201,7 @@ def _modelslab(base_url: str, body: str, method: str, schema: str) -> Snippet:
         f"from modelslab_py.schemas.community import {schema}\n\nrequest = ",
         body=body,
         after=f'\nclient = Client(api_key=request["key"])\nclient.base_url = "{base_url}/api/"\n'
-        f"print(Community(client).{method}({schema}(**request)))",
+        f"print(Community(client).{method}({schema}.model_construct(**request)))",
     )
 
 
@@ -204,7 +209,9 @@ def _openai_python(base_url: str, body: str) -> Snippet:
     return Snippet(
         name="OpenAI SDK",
         language="openai",
-        before="# pip install openai\nfrom openai import OpenAI\n\nrequest = ",
+        before="# pip install openai\n"
+        "# OpenAI's API has fields for these four; the rest is the model's own way.\n"
+        "from openai import OpenAI\n\nrequest = ",
         body=body,
         after=f'\nclient = OpenAI(base_url="{base_url}/v1", api_key=request["key"])\n'
         "pictures = client.images.generate(\n"
@@ -218,7 +225,9 @@ def _openai_javascript(base_url: str, body: str) -> Snippet:
     return Snippet(
         name="OpenAI SDK (JS)",
         language="openai-js",
-        before='// npm install openai\nimport OpenAI from "openai";\n\nconst request = ',
+        before="// npm install openai\n"
+        "// OpenAI's API has fields for these four; the rest is the model's own way.\n"
+        'import OpenAI from "openai";\n\nconst request = ',
         body=body,
         after=f';\nconst client = new OpenAI({{ baseURL: "{base_url}/v1", apiKey: request.key }});\n'
         "const pictures = await client.images.generate({\n"

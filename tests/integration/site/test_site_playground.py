@@ -32,6 +32,21 @@ def test_an_order_is_placed_and_shown(house: House, ada: Account) -> None:
     assert (request.guidance, request.samples, request.seed) == (5.5, 2, 9)
 
 
+def test_what_becomes_of_a_picture_is_ordered_and_shown(house: House, ada: Account) -> None:
+    house.sign_in(ada)
+    answer = house.order(size="256x256", second_pass="yes", upscale="3", safety="pixelate", style="anime")
+    with house.services.database.transaction() as session:
+        request = get_view(session, house.clock, ada.id, int(answer.url.params["generation"])).request
+    assert (request.width, request.drawn_size, request.output_size) == (128, (256, 256), (768, 768))
+    assert request.extras.safety == "pixelate"
+    assert "anime" in request.prompt
+    for name, value in (("second_pass", "yes"), ("upscale", "3"), ("safety", "pixelate"), ("style", "")):
+        select = answer.text.partition(f'<select id="{name}"')[2].partition("</select>")[0]
+        assert re.findall(r'value="(\w*)" selected', select) == [value] * bool(value), name
+    assert 'value="256x256" checked' in answer.text
+    assert "$0.9953" in answer.text
+
+
 def test_the_form_stays_as_it_was_typed(house: House, ada: Account) -> None:
     house.sign_in(ada)
     text = house.order(prompt="two stars", size="176x144", steps="7", samples="2", seed="9").text
@@ -113,6 +128,9 @@ REFUSALS = (
     ({"samples": "5"}, "Pictures must be between 1 and 4"),
     ({"size": "130x128"}, "Size must be divisible by 16"),
     ({"size": "9999x128"}, "Size must be between 128 and 512"),
+    ({"size": "640x640", "second_pass": "yes"}, "The second pass would be 640x640"),
+    ({"safety": "everything"}, "Safety check must be one of those that can be chosen"),
+    ({"upscale": "9"}, "Enlarge must be between 1 and 4"),
 )
 
 

@@ -1,17 +1,27 @@
 """The form as it comes from a browser: read, refused with a sentence, and shown again as it was typed."""
 
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
 
-from easel.catalogue.limits import Defaults
+from easel.catalogue.limits import Defaults, resolve
+from easel.catalogue.tables import Model
 from easel.domain.errors import InvalidRequest
 from easel.domain.request import AdapterUse, Extras, GenerationRequest
 from easel.domain.sampling import Sampler, Spacing
 from easel.site.form import PlaygroundForm, problem_of
 
 DEFAULTS = Defaults(width=128, height=96, steps=25, guidance=4.0, sampler=Sampler.DDIM, spacing=Spacing.MODEL)
+LIMITS = dict(min_size=64, max_size=512, multiple_of=16, min_steps=1, max_steps=100)
+MODEL = Model(
+    model_id="m",
+    kind="checkpoint",
+    weights="here",
+    defaults=asdict(DEFAULTS),
+    limits=LIMITS | dict(min_guidance=1, max_guidance=20, max_samples=4),
+)
 
 
 def test_a_whole_form_is_a_draft() -> None:
@@ -44,6 +54,9 @@ def test_what_is_empty_is_not_said() -> None:
         ({"size": "custom", "width": "128"}, "size"),
         ({"sampler": "best"}, "sampler"),
         ({"format": "svg"}, "format"),
+        ({"safety": "yes"}, "safety"),
+        ({"second_pass": "no"}, "second_pass"),
+        ({"upscale": "twice"}, "upscale"),
         ({"strength": "much"}, "strength"),
         ({"lora": ["a"], "lora_strength": ["much"]}, "lora_strength"),
     ],
@@ -72,7 +85,7 @@ def test_everything_that_can_be_typed_is_in_the_draft() -> None:
     said += [("lora_strength", "0.5"), ("lora_strength", "1"), ("lora_strength", ""), ("size", "custom")]
     said += [("width", "160"), ("height", "96"), ("sampler", "euler"), ("spacing", "karras"), ("clip_skip", "2")]
     said += [("style", "anime"), ("format", "webp"), ("picture", "inputs/a.png"), ("mask", "inputs/b.png")]
-    said += [("strength", "0"), ("soft_edge", "9")]
+    said += [("strength", "0"), ("soft_edge", "9"), ("upscale", "3"), ("safety", "blur")]
     draft = PlaygroundForm.of(said).draft("m")
     assert (draft.width, draft.height, draft.negative_prompt) == (160, 96, "blurry")
     assert (draft.sampler, draft.spacing, draft.enhance, draft.style) == (Sampler.EULER, Spacing.KARRAS, True, "anime")
@@ -81,6 +94,7 @@ def test_everything_that_can_be_typed_is_in_the_draft() -> None:
     assert (extras.clip_skip, extras.output_format) == (2, "webp")
     assert (extras.init_image, extras.mask_image, extras.strength) == ("inputs/a.png", "inputs/b.png", 0)
     assert (extras.mask_blur, extras.previews) == (9, True)
+    assert (extras.upscale, extras.safety, extras.second_pass) == (3, "blur", None)
 
 
 def test_a_mask_without_its_picture_is_none() -> None:
@@ -114,11 +128,24 @@ def test_the_form_of_a_request_asks_for_it_again() -> None:
     assert PlaygroundForm.of(said) == form.model_copy(update={"samples": ""})
 
 
+def test_the_form_of_a_picture_in_two_passes_says_the_size_that_came_of_it() -> None:
+    drawn = PlaygroundForm(prompt="a star", size="256x192", second_pass="yes", upscale="2", safety="pixelate")
+    request = resolve(MODEL, drawn.draft("m"), lambda: 7)
+    assert (request.width, request.height, request.output_size) == (128, 96, (512, 384))
+    form = PlaygroundForm.again("m", request, "7")
+    assert (form.size, form.second_pass, form.upscale, form.safety) == ("256x192", "yes", "2", "pixelate")
+    assert resolve(MODEL, form.draft("m"), lambda: 7) == request
+
+
 def test_refusals_speak_the_words_of_the_form() -> None:
     wire = InvalidRequest("num_inference_steps", "num_inference_steps must be between 1 and 100")
     assert problem_of(wire) == ("steps", "Steps must be between 1 and 100")
     wire = InvalidRequest("width", "width must be divisible by 8")
     assert problem_of(wire) == ("size", "Size must be divisible by 8")
+    wire = InvalidRequest("highres_fix", "highres_fix goes with pictures from text alone")
+    assert problem_of(wire) == ("second_pass", "Second pass goes with pictures from text alone")
+    wire = InvalidRequest("upscale", "The picture would be 6000 pixels along a side")
+    assert problem_of(wire) == ("upscale", "The picture would be 6000 pixels along a side")
 
 
 def test_a_refusal_of_the_whole_has_no_field() -> None:

@@ -100,6 +100,9 @@ def test_a_whole_form_is_in_the_request_and_what_the_model_does_anyway_is_not() 
             "style": "anime",
             "picture": "p",
             "strength": "0.5",
+            "second_pass": "yes",
+            "upscale": "2",
+            "safety": "black",
         }
     )
     said = request_body("m", form, defaults=usual)
@@ -107,6 +110,8 @@ def test_a_whole_form_is_in_the_request_and_what_the_model_does_anyway_is_not() 
     assert (said["use_karras_sigmas"], said["clip_skip"], said["negative_prompt"]) == ("yes", 2, "b")
     assert (said["lora_model"], said["lora_strength"]) == ("x,y", "0.5,1")
     assert (said["enhance_prompt"], said["enhance_style"]) == ("yes", "anime")
+    assert (said["highres_fix"], said["upscale"]) == ("yes", 2)
+    assert (said["safety_checker"], said["safety_checker_type"]) == ("yes", "black")
     assert (said["init_image"], said["strength"]) == ("ADDRESS_OF_YOUR_PICTURE", 0.5)
     assert "width" not in said
     assert path_for(form) == "/api/v6/images/img2img"

@@ -1,7 +1,7 @@
 // Small helps of the form: example prompts, sliders, the dice, a seed used again, LoRAs, the price of several pictures.
 
 const SEED_LIMIT = 2 ** 32;
-const TAKEN_ALONG = ["prompt", "negative_prompt", "seed", "samples", "style", "format"];
+const TAKEN_ALONG = ["prompt", "negative_prompt", "seed", "samples", "style", "second_pass", "upscale", "safety", "format"];
 
 export function prepareForm(form) {
   form.addEventListener("click", (event) => {

@@ -93,6 +93,7 @@ function refill(form, page) {
     fresh.replaceWith(source);
     form.querySelector("[data-when-started]").removeAttribute("data-unstarted");
     form.elements.prompt.required = false;
+    form.elements.second_pass.disabled = true;
     if (size === "picture") form.elements.size.value = size;
   }
   form.querySelector("[data-advanced]").open = true;

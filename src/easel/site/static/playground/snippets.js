@@ -33,14 +33,14 @@ const hasMask = (form) => Boolean(isPainted() || form.elements.mask.value || for
 
 function requestBody(form, task) {
   const said = new FormData(form);
-  const text = (name) => said.get(name).trim();
+  const text = (name) => (said.get(name) ?? "").trim(); // a disabled field is not said
   const number = (name) => (text(name) !== "" && Number.isFinite(Number(text(name))) ? Number(text(name)) : undefined);
   const [width, height] = task === "picture" ? [] : sizeOf(said);
   const loras = lorasOf(said);
   return {
     key: key(),
     model_id: said.get("base") || form.dataset.modelId,
-    prompt: said.get("prompt"),
+    prompt: said.get("prompt") || (task === "text" ? form.dataset.example : ""), // so that it runs as it is
     negative_prompt: said.get("negative_prompt") || undefined,
     width,
     height,
@@ -55,6 +55,10 @@ function requestBody(form, task) {
     lora_strength: loras.map(([, strength]) => strength).join(",") || undefined,
     enhance_prompt: text("style") ? "yes" : undefined,
     enhance_style: text("style") && text("style") !== "auto" ? text("style") : undefined,
+    highres_fix: text("second_pass") || undefined,
+    upscale: number("upscale") > 1 ? number("upscale") : undefined,
+    safety_checker: text("safety") ? "yes" : undefined,
+    safety_checker_type: text("safety") || undefined,
     init_image: task === "text" ? undefined : addressOf(form, "picture", "ADDRESS_OF_YOUR_PICTURE"),
     mask_image: task === "mask" ? addressOf(form, "mask", "ADDRESS_OF_YOUR_MASK") : undefined,
     strength: task === "text" ? undefined : number("strength"),

@@ -1,6 +1,5 @@
 // The picture that a new one begins from: chosen, dropped, pasted or taken over from a result; and its mask.
 
-import { Brush } from "./brush.js";
 import { fitting } from "./shrink.js";
 import { paintedBy } from "./snippets.js";
 
@@ -64,6 +63,7 @@ async function begin(form, { src = null, reference = "", file = null }) {
   setFiles(form.elements.picture_file, file);
   form.elements.picture.value = reference;
   form.elements.prompt.required = !src;
+  form.elements.second_pass.disabled = Boolean(src); // it goes with pictures from words alone
   if (src) {
     picture.src = src;
     delete picture.dataset.address;
@@ -82,6 +82,7 @@ async function begin(form, { src = null, reference = "", file = null }) {
 }
 
 async function takeBrush(form) {
+  const { Brush } = await import("./brush.js"); // few paint, so it is not loaded with the page
   const source = form.querySelector("[data-source]");
   const picture = source.querySelector("[data-picture]");
   await picture.decode();
