@@ -81,12 +81,17 @@ def infotext(
         "Denoising strength": _strength(extras),
         **_second_pass(request),
         "Clip skip": extras.clip_skip if extras.clip_skip > 1 else None,
+        "Token merging ratio": f"{extras.token_merging:g}" if extras.token_merging else None,
         "RNG": "CPU",
         "Mask blur": None if extras.mask_image is None else f"{extras.mask_blur:g}",
         **{
             f"ControlNet {number}": _control(control, (control_hashes or {}).get(control.model_id))
             for number, control in enumerate(extras.controls)
         },
+        "freeu_enabled": True if extras.free_u else None,
+        "SAG Guidance Enabled": True if extras.self_attention else None,
+        "SAG Guidance Scale": f"{extras.self_attention:g}" if extras.self_attention else None,
+        "Panorama window": extras.window if extras.panorama else None,
         "Lora hashes": _hashes(lora_hashes),
         "TI hashes": _hashes(embedding_hashes),
         "Postprocess upscale by": extras.upscale if extras.upscale > 1 else None,

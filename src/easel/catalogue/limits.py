@@ -145,7 +145,7 @@ def resolve(
         seed=_check_seed(draft.seed, new_seed),
         sampler=_or(draft.sampler, defaults.sampler),
         spacing=_or(draft.spacing, defaults.spacing),
-        extras=extras,
+        extras=for_size(extras, (width, height), (defaults.width, defaults.height)),
     )
     check_finishing(extras, request.drawn_size)
     return request
@@ -184,6 +184,18 @@ def with_second_pass(extras: Extras, size: Size, limits: Limits) -> tuple[Size, 
                 field, f"The second pass would be {last[0]}x{last[1]}, and the model draws {limits.max_size} at most"
             )
     return first, replace(extras, second_pass=replace(again, width=last[0], height=last[1]))
+
+
+def for_size(extras: Extras, size: Size, own: Size) -> Extras:
+    """What of the extras depends on how large the picture is beside the model's own size.
+
+    A panorama's windows have that. Merging tokens costs a little of the picture and saves time only beyond it.
+    """
+    if extras.panorama:
+        return replace(extras, window=min(own), token_merging=0.0)
+    again = extras.second_pass
+    width, height = (again and again.width) or size[0], (again and again.height) or size[1]
+    return extras if width * height > own[0] * own[1] else replace(extras, token_merging=0.0)
 
 
 def _size_of(draft: GenerationDraft, defaults: Defaults, limits: Limits, sizes: Mapping[str, Size]) -> Size:

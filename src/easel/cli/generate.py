@@ -17,7 +17,7 @@ from easel.catalogue.controls import check_kind, check_numbers
 from easel.catalogue.entries import read_entries
 from easel.catalogue.finishing import check_finishing
 from easel.catalogue.habits import defaults_for, limits_for
-from easel.catalogue.limits import Defaults, Limits, read_defaults, read_limits, with_second_pass
+from easel.catalogue.limits import Defaults, Limits, for_size, read_defaults, read_limits, with_second_pass
 from easel.catalogue.sources import check_sources, size_like
 from easel.catalogue.weights import PACKAGE, weights_folder
 from easel.domain.controls import type_named
@@ -109,6 +109,13 @@ def generate(
         Parameter(help="Draw small first, enlarge so many times, and draw again from there; --size is the first's."),
     ] = None,
     second_strength: Annotated[float, Parameter(help="How much the second pass draws anew, from 0 to 1.")] = 0.6,
+    panorama: Annotated[
+        bool, Parameter(negative="", help="Draw what is larger than the model's own size in windows of that size.")
+    ] = False,
+    self_attention: Annotated[
+        float, Parameter(help="Scale of self-attention guidance: 0.75 is usual, 0 is none.")
+    ] = 0.0,
+    free_u: Annotated[bool, Parameter(negative="", help="FreeU: stronger shapes, less noise in the details.")] = False,
     upscale: Annotated[int, Parameter(help="Enlarge the picture so many times, 1 to 4.")] = 1,
     upscaler: Annotated[
         Path | None,
@@ -153,6 +160,9 @@ def generate(
         strength=strength,
         mask_blur=mask_blur,
         second_pass=None if second_pass is None else SecondPass(scale=second_pass, strength=second_strength),
+        panorama=panorama,
+        self_attention=self_attention,
+        free_u=free_u,
         upscale=upscale,
         upscaler=files.upscaler.stem if files.upscaler else None,
         output_format=format,
@@ -181,7 +191,7 @@ def generate(
         seed=secrets.randbelow(SEED_LIMIT) if seed is None else seed,
         sampler=sampler or own.sampler,
         spacing=spacing or own.spacing,
-        extras=extras,
+        extras=for_size(extras, first, (own.width, own.height)),
     )
     check_finishing(extras, request.drawn_size)
     if samples < 1:
@@ -257,7 +267,7 @@ def _finished(request: GenerationRequest, images: list[Any], files: Files, devic
 def _picture(request: GenerationRequest, index: int, folder: Path, sources: Any, files: Files) -> Any:
     from easel.engine.families import family_of
     from easel.engine.request import AdapterMix, Checkpoint, Control, PictureRequest, WeightsFile
-    from easel.worker.assignment import second_pass_of
+    from easel.worker.assignment import alteration_of, second_pass_of
 
     return PictureRequest(
         id=str(index),
@@ -275,6 +285,8 @@ def _picture(request: GenerationRequest, index: int, folder: Path, sources: Any,
         mask=sources.mask,
         strength=request.extras.strength,
         again=second_pass_of(request),
+        alteration=alteration_of(request),
+        window=request.extras.window,
         adapters=tuple(
             AdapterMix(
                 adapter=WeightsFile(name=use.model_id, file=file), strength=use.strength, text_strength=use.strength

@@ -96,12 +96,16 @@ class Extras:
     output_width: int | None = None
     output_height: int | None = None
     """What the picture is resampled to at the very end; None leaves it as it is."""
+    token_merging: float = 0.0
+    """Share of the tokens that are merged where attention reads very many (arXiv:2303.17604)."""
     self_attention: float = 0.0
     """Scale of self-attention guidance (arXiv:2210.00939)."""
-    token_merging: float = 0.0
-    """Share of tokens merged in attention (arXiv:2303.17604)."""
     panorama: bool = False
-    """Whether left and right edges meet."""
+    """Whether what is larger than the model's own size is drawn in windows of that size (arXiv:2302.08113)."""
+    window: int | None = None
+    """Pixels along a side of them, once the request is resolved."""
+    free_u: bool = False
+    """Whether backbone features and skip connections are weighed anew (arXiv:2309.11497)."""
 
     safety: Replacement | None = None
     """What a flagged picture is replaced by; None does not look."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from easel.domain.prompt import Reading
-from easel.engine.request import AdapterMix, Checkpoint
+from easel.engine.request import UNALTERED, AdapterMix, Alteration, Checkpoint
 from easel.engine.trajectory import Trajectory
 
 
@@ -17,16 +17,20 @@ class BatchKey:
     height: int
     merged: tuple[AdapterMix, ...] = ()
     """Adapters in the network's own weights; others may differ from row to row."""
+    alteration: Alteration = UNALTERED
+    window: int | None = None
+    """Of panoramas."""
 
     @classmethod
     def of(cls, trajectory: Trajectory) -> Self:
         request = trajectory.request
-        return cls(request.checkpoint, request.width, request.height, trajectory.merged)
+        own = (request.alteration, request.window)
+        return cls(request.checkpoint, request.width, request.height, trajectory.merged, *own)
 
     @property
-    def kind(self) -> tuple[Checkpoint, int, int]:
+    def kind(self) -> tuple[Checkpoint, int, int, Alteration, int | None]:
         """Calls of one kind and as many rows take equally long."""
-        return (self.checkpoint, self.width, self.height)
+        return (self.checkpoint, self.width, self.height, self.alteration, self.window)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,10 @@ def admit(key: BatchKey, rows_free: int, candidate: Trajectory) -> Refused | Non
         return Refused(f"this tick is for checkpoint {key.checkpoint.name}")
     if own.merged != key.merged:
         return Refused(f"this tick draws with {_adapters(key.merged)} merged into the checkpoint")
+    if own.alteration != key.alteration:
+        return Refused(f"this tick draws with {key.alteration} inside the network")
+    if own.window != key.window:
+        return Refused(f"this tick draws {'a panorama' if key.window else 'pictures as a whole'}")
     if own != key:
         return Refused(f"{own.width}x{own.height} does not fit a batch of {key.width}x{key.height}")
     if candidate.rows > rows_free:

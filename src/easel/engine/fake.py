@@ -168,6 +168,8 @@ def _gradient(request: PictureRequest) -> Image:
         request.embeddings,
         request.vae,
         request.clip_skip,
+        *([request.alteration] if request.alteration.is_any else []),
+        *([request.window] if request.window else []),
     )
     digest = np.frombuffer(hashlib.sha256(repr(said).encode()).digest(), dtype=np.uint8).astype(np.float64)
     down = np.linspace(0, 0.5, request.height)[:, None, None]

@@ -14,6 +14,8 @@ from easel.domain.sampling import Sampler, Spacing
 from easel.kit.resample import resample
 
 MOST_PIXELS = 4096 * 4096
+STRONGEST_LEAD = 10
+"""Scale of self-attention guidance: far more than anybody can look at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,33 @@ class Control:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Alteration:
+    """What is done inside the network while it is called, beyond what its weights say."""
+
+    token_merging: float = 0.0
+    """Share of the tokens that are merged where a self-attention reads very many (arXiv:2303.17604)."""
+    free_u: bool = False
+    """Backbone features and skip connections are weighed anew (arXiv:2309.11497)."""
+    self_attention: float = 0.0
+    """Scale of self-attention guidance (arXiv:2210.00939), which takes a second call with fewer rows."""
+
+    @property
+    def is_any(self) -> bool:
+        return self != UNALTERED
+
+    def __str__(self) -> str:
+        said = {
+            "token merging": self.token_merging,
+            "FreeU": self.free_u,
+            "self-attention guidance": self.self_attention,
+        }
+        return " and ".join(name for name, asked in said.items() if asked) or "nothing altered"
+
+
+UNALTERED = Alteration()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SecondPass:
     """The picture is enlarged when it is drawn, and drawn again from there."""
 
@@ -107,9 +136,9 @@ class PictureRequest:
     strength: float = 0.7
     """Share of the noise that `init` is put under, and so of the steps that are taken; 1 forgets it."""
     controls: tuple[Control, ...] = ()
-    self_attention: float = 0.0
-    token_merging: float = 0.0
-    panorama: bool = False
+    alteration: Alteration = UNALTERED
+    window: int | None = None
+    """Pixels along a side of the windows that a panorama is drawn in; None draws the picture as a whole."""
     again: SecondPass | None = None
     preview_every: int = 0
     """Steps between two previews; 0 shows none."""
@@ -169,6 +198,12 @@ def check(request: PictureRequest) -> None:
     if not 0 <= request.strength <= 1:  # written so that NaN fails as well
         raise InvalidRequest("strength", f"strength must be between 0 and 1, not {request.strength:g}.")
     _check_source(request)
+    for name, share, most in (
+        ("tomesd", request.alteration.token_merging, 1),
+        ("self_attention", request.alteration.self_attention, STRONGEST_LEAD),
+    ):
+        if not 0 <= share <= most:  # written so that NaN fails as well
+            raise InvalidRequest(name, f"{name} must be between 0 and {most}, not {share:g}.")
     for control in request.controls:
         _check_control(request, control)
     if not 0 <= request.seed < SEED_LIMIT:

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -11,27 +10,29 @@ from easel.domain.errors import InvalidRequest
 from easel.domain.prompt import words_of
 from easel.engine.adapters.shelf import AdapterShelf
 from easel.engine.advance import Canvas, advance, draw_noise
+from easel.engine.answering import answer
 from easel.engine.autoencoders import Autoencoders
 from easel.engine.backends.base import Backend
 from easel.engine.backends.opening import Opener
 from easel.engine.backends.stopwatch import Stopwatch
 from easel.engine.batch import Batch
 from easel.engine.beginnings import begin
+from easel.engine.calling import Caller, Rows
 from easel.engine.checkpoints import CheckpointLoader
-from easel.engine.control.shelf import ControlShelf, Steerings
+from easel.engine.control.shelf import ControlShelf
 from easel.engine.costs import Costs
 from easel.engine.decoding import Decode
 from easel.engine.events import Image
 from easel.engine.families import family_named
-from easel.engine.families.base import Conditioning, LoadedFamily
+from easel.engine.families.base import LoadedFamily
 from easel.engine.families.words import note_strangers
 from easel.engine.faults import faults_named
 from easel.engine.finishing import Stream, decode_of
+from easel.engine.inside.alteration import notes as not_altered
 from easel.engine.library import Library, Readiness
+from easel.engine.panorama import too_small_for_windows
 from easel.engine.previews import PreviewMap
 from easel.engine.prompts.encoding import CacheReport, Encoding
-from easel.engine.prompts.guidance import guided
-from easel.engine.prompts.lengths import groups
 from easel.engine.request import AdapterMix, Checkpoint, PictureRequest
 from easel.engine.residency import Residency
 from easel.engine.samplers import Plan
@@ -45,17 +46,6 @@ DEVICE_SHARE = 0.6
 
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """What one network call is about, row by row."""
-
-    requests: list[PictureRequest]
-    steerings: list[Steerings]
-    latents: torch.Tensor
-    timesteps: torch.Tensor
-    texts: list[Conditioning]
 
 
 class TorchRunner:
@@ -90,8 +80,6 @@ class TorchRunner:
             torch.set_num_threads(threads)
         self._device = _device(device)
         self.max_checkpoints = max_checkpoints
-        self.calls = 0
-        """Network calls made."""
         self._dtype = torch.float32 if self._device.type == "cpu" else torch.bfloat16
         host_bytes = share_of_memory() if weight_bytes is None else weight_bytes
         opener = Opener(backend, self._device, cache)
@@ -108,6 +96,7 @@ class TorchRunner:
         self._encoding = Encoding(bytes=conditioning_bytes)
         self._autoencoders = Autoencoders(self._device, self._dtype, bytes=vae_bytes)
         self.controls = ControlShelf(self._device, self._dtype, opener, bytes=control_bytes)
+        self._caller = Caller(self.adapters, self.controls, self.costs)
         self._canvases: dict[str, Canvas] = {}
         self._row_by_row: set[str] = set()
         """Pictures whose rows do not fit into one call."""
@@ -148,6 +137,11 @@ class TorchRunner:
             self._library.wait(seconds)
 
     @property
+    def calls(self) -> int:
+        """Network calls made."""
+        return self._caller.calls
+
+    @property
     def text_cache(self) -> CacheReport:
         """How often a text had been encoded before."""
         return self._encoding.report
@@ -175,6 +169,7 @@ class TorchRunner:
         self._canvases[request.id] = canvas
         asked = words_of(picture.script.texts()["prompt"])
         own = [file.name for file in request.embeddings]
+        said = (*said, *not_altered(family, request, canvas.latents.shape), *too_small_for_windows(request))
         return (*notes, *said, *note_strangers(request.checkpoint, asked, own))
 
     @faults_named()
@@ -201,9 +196,9 @@ class TorchRunner:
                 return self._called(family, batch, canvases, latents)
         except MemoryError:
             ids = [picture.id for picture in batch.pictures]
-            if len(ids) > 1 or len(batch.rows) == 1 or ids[0] in self._row_by_row:
+            if len(ids) > 1 or batch.pictures[0].rows == 1 or ids[0] in self._row_by_row:
                 raise
-            log.warning("no memory for the %d rows of picture %s; trying each alone", len(batch.rows), ids[0])
+            log.warning("no memory for the %d rows of picture %s; trying each alone", batch.pictures[0].rows, ids[0])
             self._row_by_row.add(ids[0])
             return self._called(family, batch, canvases, latents)
 
@@ -212,64 +207,21 @@ class TorchRunner:
     ) -> torch.Tensor:
         rows = batch.rows
         timesteps = torch.tensor([batch.pictures[row.picture].step.timestep for row in rows], dtype=torch.float32)
-        steerings = [self.controls.of(batch.pictures[row.picture], is_negative=row.is_negative) for row in rows]
+        asked = Rows(
+            requests=[batch.pictures[row.picture].request for row in rows],
+            steerings=[self.controls.of(batch.pictures[row.picture], is_negative=row.is_negative) for row in rows],
+            latents=_inputs(canvases, latents)[[row.picture for row in rows]],
+            timesteps=timesteps.to(self._device),
+            texts=[canvases[row.picture].conditioning[row.reading] for row in rows],
+        )
 
         def record(seconds: float) -> None:
-            if not any(steerings):  # or ControlNets would make a row dearer to pictures that have none
-                self.costs.record(batch.key.kind, len(rows), seconds)
+            if not any(asked.steerings):  # or ControlNets would make a row dearer to pictures that have none
+                self.costs.record(batch.key.kind, sum(picture.rows for picture in batch.pictures), seconds)
 
         with self._stopwatch.time(record):
-            answers = self._predict(
-                family,
-                _inputs(canvases, latents)[[row.picture for row in rows]],
-                timesteps.to(self._device),
-                [canvases[row.picture].conditioning[row.reading] for row in rows],
-                [batch.pictures[row.picture].request for row in rows],
-                steerings,
-            )
-        return guided(rows, answers, len(canvases))
-
-    def _predict(
-        self,
-        family: LoadedFamily,
-        latents: torch.Tensor,
-        timesteps: torch.Tensor,
-        texts: list[Conditioning],
-        requests: list[PictureRequest],
-        steerings: list[Steerings],
-    ) -> torch.Tensor:
-        """One network call, unless texts are of lengths that do not go together.
-
-        Calls of sizes that nobody has called for are filled up with a row of their own, whose answer is not looked at.
-        """
-        if requests[0].id in self._row_by_row:
-            together = [[row] for row in range(len(texts))]
-        else:
-            together = groups([len(text.states) for text in texts])
-        found: list[torch.Tensor] = []
-        for called in together:
-            rows = [*called, *called[-1:] * (self.costs.size(len(called)) - len(called))]
-            call = Call(
-                [requests[row] for row in rows],
-                [steerings[row] for row in rows],
-                latents[rows],
-                timesteps[rows],
-                [texts[row] for row in rows],
-            )
-            found.append(self._answer(family, call)[: len(called)])
-        return found[0] if len(found) == 1 else torch.cat(found)[_places(together)]
-
-    def _answer(self, family: LoadedFamily, call: "Call") -> torch.Tensor:
-        self.calls += 1
-        return self.controls.predict(
-            family,
-            call.steerings,
-            call.latents,
-            call.timesteps,
-            call.texts,
-            self.adapters.factors(call.requests, family.adaptable),
-            size=self.costs.size,
-        )
+            alone = batch.pictures[0].id in self._row_by_row
+            return answer(self._caller, family, batch, asked, one_by_one=alone)
 
     @faults_named()
     @torch.inference_mode()
@@ -299,12 +251,6 @@ class TorchRunner:
         self._encoding.forget(checkpoint)
         self._preview_maps.forget(lambda key: key == checkpoint)
         self.adapters.forget(checkpoint)
-
-
-def _places(together: list[list[int]]) -> list[int]:
-    """Where each row stands when the groups stand one after the other."""
-    order = [row for rows in together for row in rows]
-    return sorted(range(len(order)), key=order.__getitem__)
 
 
 def _inputs(canvases: list[Canvas], latents: torch.Tensor) -> torch.Tensor:

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 
+from easel.domain.panorama import seen, windows
 from easel.engine.prompts.script import Script
 from easel.engine.request import AdapterMix, PictureRequest
-from easel.engine.samplers.table import Plan, Step
+from easel.engine.samplers.table import Mix, Plan, Step
 
 
 @dataclass(slots=True, eq=False)
@@ -36,12 +37,19 @@ class Trajectory:
 
     @property
     def rows(self) -> int:
-        return self.script.rows
+        """That its calls take: those of its texts, in each window of a panorama."""
+        request = self.request
+        return self.script.rows * windows(request.width, request.height, request.window)
 
     @property
     def step(self) -> Step:
         """The step that the next network call is for."""
         return self.plan.steps[self.done]
+
+    @property
+    def mix(self) -> Mix:
+        """What its latents hold now."""
+        return self.plan.mix_at(self.done)
 
     @property
     def is_done(self) -> bool:
@@ -72,7 +80,9 @@ class Trajectory:
     @property
     def work_per_call(self) -> int:
         """Pixels that the network sees, which its time grows with."""
-        return self.rows * self.request.width * self.request.height
+        request = self.request
+        rows = self.script.rows + (request.alteration.self_attention > 0)
+        return rows * seen(request.width, request.height, request.window)
 
     @property
     def work(self) -> int:

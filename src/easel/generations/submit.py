@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -23,6 +23,7 @@ from easel.catalogue.controls import with_controls
 from easel.catalogue.limits import resolve
 from easel.catalogue.tables import Model
 from easel.domain.errors import QuotaUsedUp, TooManyQueued
+from easel.domain.panorama import seen
 from easel.domain.prompt import read_prompt
 from easel.domain.request import SEED_LIMIT, GenerationDraft, GenerationRequest
 from easel.generations.events import announce
@@ -39,6 +40,8 @@ from easel.wording.styles import enhanced
 
 GENERATE = "generate"
 RETRY_AFTER_SECONDS = 30
+CONTROL_SHARE: Final = 0.5
+"""Of a network call that a ControlNet takes: it is the first half of one."""
 
 LONGEST_WAIT = timedelta(days=1)
 """A request that nobody could draw until then has failed, unless its customer said otherwise."""
@@ -190,10 +193,16 @@ def count_pictures(session: Session, account_id: int, since: datetime) -> int:
 
 def work_of(request: GenerationRequest) -> float:
     """How much drawing it is beside other requests: megapixels times rows of network calls."""
-    rows = len(read_prompt(request.prompt)) + (request.guidance > 1)
-    again, (width, height) = request.steps_taken_again, request.drawn_size
-    pixels = (request.steps_taken - again) * request.width * request.height + again * width * height
-    return request.samples * rows * pixels / 2**20
+    extras, (width, height), again = request.extras, request.drawn_size, request.steps_taken_again
+    prompts = len(read_prompt(request.prompt))
+    rows = prompts + (request.guidance > 1)
+    steered = sum(
+        CONTROL_SHARE * (control.end - control.start) * (prompts if control.guess else rows)
+        for control in extras.controls
+    )
+    pixels = (request.steps_taken - again) * seen(request.width, request.height, extras.window)
+    pixels += again * seen(width, height, extras.window)
+    return request.samples * (rows + steered + (extras.self_attention > 0)) * pixels / 2**20
 
 
 def new_seed() -> int:

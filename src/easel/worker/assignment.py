@@ -10,7 +10,7 @@ from easel.catalogue.queries import find_model
 from easel.catalogue.weights import adapter_file, weights_folder
 from easel.domain.errors import DomainError, ModelNotInstalled
 from easel.domain.request import AdapterUse, GenerationRequest
-from easel.engine.request import AdapterMix, Checkpoint, Control, PictureRequest, SecondPass, WeightsFile
+from easel.engine.request import AdapterMix, Alteration, Checkpoint, Control, PictureRequest, SecondPass, WeightsFile
 from easel.generations.finish import generation_of
 from easel.jobs.queue import Lease
 from easel.jobs.tables import Job
@@ -106,6 +106,8 @@ class Assignment:
                 strength=extras.strength,
                 again=second_pass_of(request),
                 controls=self._controls(sources),
+                alteration=alteration_of(request),
+                window=extras.window,
                 # One picture of several is enough to see that they come.
                 preview_every=math.ceil(request.steps_taken / MOST_PREVIEWS) if extras.previews and not index else 0,
             )
@@ -125,6 +127,12 @@ def second_pass_of(request: GenerationRequest) -> SecondPass | None:
     if again is None:
         return None
     return SecondPass(width=width, height=height, steps=again.steps or request.steps, strength=again.strength)
+
+
+def alteration_of(request: GenerationRequest) -> Alteration:
+    """In the engine's words."""
+    extras = request.extras
+    return Alteration(token_merging=extras.token_merging, free_u=extras.free_u, self_attention=extras.self_attention)
 
 
 def assignment_of(session: Session, job: Job) -> Assignment:

@@ -187,14 +187,25 @@ def test_meta_reports_what_is_really_used(shop: Shop) -> None:
     assert meta["model_id"] == "easel-starter"
 
 
+def test_meta_says_what_is_done_inside_the_network(shop: Shop) -> None:
+    switches = dict.fromkeys(("tomesd", "free_u", "self_attention", "panorama"), "no")
+    assert switches.items() <= shop.submit().json()["meta"].items()
+    answer = shop.submit(tomesd="yes", free_u="yes", self_attention="yes", width=512).json()
+    assert answer["meta"].items() >= {**dict.fromkeys(switches, "yes"), "panorama": "no"}.items()
+    # Clients of old send tomesd with everything: of a picture of the model's own size nothing is taken for it.
+    answer = shop.submit(tomesd="yes", panorama="yes").json()
+    assert answer["meta"].items() >= {**switches, "panorama": "yes"}.items()
+    assert "warning" not in answer
+
+
 def test_a_random_seed_is_reported(shop: Shop) -> None:
     seeds = {shop.submit(seed=seed).json()["meta"]["seed"] for seed in (None, "null", "")}
     assert len(seeds) == 3
 
 
 def test_nothing_is_ignored_in_silence(shop: Shop) -> None:
-    answer = shop.submit(panorama="yes", scheduler="KarrasVeScheduler", init_image=["x"]).json()
-    for field in ("panorama", "KarrasVeScheduler", "init_image"):
+    answer = shop.submit(watermark="yes", scheduler="KarrasVeScheduler", init_image=["x"]).json()
+    for field in ("watermark", "KarrasVeScheduler", "init_image"):
         assert field in answer["warning"]
 
 

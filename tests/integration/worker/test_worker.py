@@ -161,15 +161,19 @@ def test_it_draws_with_all_that_goes_with_the_checkpoint(
         order("a red star, my-style", seed=7),
         order(seed=7, extras=Extras(vae="sharp")),
         order(seed=7, extras=Extras(clip_skip=2)),
+        order(seed=7, extras=Extras(free_u=True, self_attention=0.75)),
+        order(seed=7, extras=Extras(panorama=True)),
     ]
     with working(database, blobs, FakeRunner()):
         views = [wait_for(database, account, generation, final) for generation in asked]
     pictures = [Image.open(io.BytesIO(blobs.get(view.artifact_keys[0]))) for view in views]
-    assert len({np.asarray(picture).tobytes() for picture in pictures}) == 4
+    assert len({np.asarray(picture).tobytes() for picture in pictures}) == 6
     texts = [picture.info["parameters"] for picture in pictures]
     assert f'TI hashes: "my-style: {hashlib.sha256(file.read_bytes()).hexdigest()[:12]}"' in texts[1]
     assert "VAE: sharp" in texts[2]
     assert "Clip skip: 2" in texts[3]
+    assert "freeu_enabled: True, SAG Guidance Enabled: True" in texts[4]
+    assert "Panorama window: 256" in texts[5]
 
 
 def test_requests_in_flight_together_share_ticks(

@@ -65,6 +65,13 @@ def test_controlnets_stand_there_as_the_extension_writes_them() -> None:
     assert "Control Mode: ControlNet is more important" in line
 
 
+def test_infotext_names_what_was_done_inside_the_network() -> None:
+    extras = Extras(token_merging=0.5, free_u=True, self_attention=0.75, panorama=True, window=512)
+    line = infotext(replace(REQUEST, extras=extras), index=0, model_name="m", model_hash=None)
+    assert "Token merging ratio: 0.5, RNG: CPU" in line
+    assert "freeu_enabled: True, SAG Guidance Enabled: True, SAG Guidance Scale: 0.75, Panorama window: 512" in line
+
+
 def test_every_sampler_and_spacing_has_a_title() -> None:
     assert set(SAMPLER_TITLES) == set(Sampler)
     assert set(SPACING_TITLES) == set(Spacing)

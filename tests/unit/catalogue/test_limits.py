@@ -12,7 +12,7 @@ from easel.catalogue.entries import read_entries
 from easel.catalogue.limits import defaults_of, limits_of, resolve
 from easel.catalogue.tables import Model
 from easel.domain.errors import InvalidRequest, ModelNotInstalled
-from easel.domain.request import SEED_LIMIT, Extras, GenerationDraft, GenerationRequest
+from easel.domain.request import SEED_LIMIT, Extras, GenerationDraft, GenerationRequest, SecondPass
 from easel.domain.sampling import Sampler, Spacing
 
 MODELS = {
@@ -73,6 +73,24 @@ class TestWhatIsLeftOut:
         }
         request = ask(**said)
         assert {name: getattr(request, name) for name in said} == said
+
+
+class TestWhatDependsOnTheSize:
+    """The starter's own is 256x256."""
+
+    @pytest.mark.parametrize(("width", "height", "merged"), [(256, 256, 0.0), (512, 128, 0.0), (256, 272, 0.5)])
+    def test_tokens_are_merged_beyond_the_models_own_size_only(self, width: int, height: int, merged: float) -> None:
+        request = ask(width=width, height=height, extras=Extras(token_merging=0.5))
+        assert request.extras.token_merging == merged
+
+    def test_the_second_pass_counts(self) -> None:
+        asked = Extras(token_merging=0.5, second_pass=SecondPass())
+        assert ask(width=256, height=256, extras=asked).extras.token_merging == 0.5
+
+    def test_a_panorama_has_windows_of_the_models_own_size(self) -> None:
+        extras = ask(width=512, height=512, extras=Extras(token_merging=0.5, panorama=True)).extras
+        assert (extras.window, extras.token_merging) == (256, 0.0)
+        assert ask(width=512, height=512).extras.window is None
 
 
 class TestSeed:

@@ -13,7 +13,7 @@ from easel.domain.sampling import Sampler
 from easel.engine.engine import Engine
 from easel.engine.events import Failed, Finished, Progress
 from easel.engine.fake import LONGEST_PROMPT, FakeRunner
-from easel.engine.request import Checkpoint
+from easel.engine.request import Alteration, Checkpoint
 
 
 def batching(runner: FakeRunner, max_rows: int = 8) -> Engine:
@@ -208,6 +208,8 @@ def test_a_late_picture_that_finds_no_memory_keeps_others_from_starting(make_pic
         ("guidance_scale", {"guidance": float("nan")}),
         ("guidance_scale", {"guidance": float("inf")}),
         ("clip_skip", {"clip_skip": 0}),
+        ("tomesd", {"alteration": Alteration(token_merging=1.5)}),
+        ("self_attention", {"alteration": Alteration(self_attention=float("nan"))}),
         ("seed", {"seed": -1}),
         ("seed", {"seed": 2**32}),
     ],

@@ -152,12 +152,14 @@ def test_an_embedding_a_vae_and_another_layer_are_drawn_with_and_written_into_th
         ({"embedding": [tmp_path / "mystyle.safetensors"]}, 'TI hashes: "mystyle: '),
         ({"vae": folder / "vae"}, "VAE: vae"),
         ({"clip_skip": 2}, "Clip skip: 2"),
+        ({"free_u": True, "self_attention": 0.5}, "freeu_enabled: True, SAG Guidance Enabled: True"),
+        ({"size": "72x64", "panorama": True}, "Panorama window: 64"),
     ):
-        generate("a mystyle", out=tmp_path / "out.png", **asked, **more)
+        generate("a mystyle", out=tmp_path / "out.png", **{**asked, **more})
         with Image.open(tmp_path / "out.png") as picture:
             assert said in picture.info["parameters"]
             pictures.add(picture.tobytes())
-    assert len(pictures) == 3, "the VAE is the checkpoint's own"
+    assert len(pictures) == 5, "the VAE is the checkpoint's own"
     for more in ({"vae": tmp_path / "no"}, {"embedding": [tmp_path / "no.safetensors"]}):
         with pytest.raises(InvalidRequest, match="There is no file"):
             generate("a", out=tmp_path / "out.png", **asked, **more)

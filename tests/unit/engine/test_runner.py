@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from easel.domain.errors import InvalidRequest
 from easel.domain.sampling import Sampler, Spacing
+from easel.engine.batch import BatchKey
 from easel.engine.costs import Costs
 from easel.engine.engine import Engine
 from easel.engine.events import Failed, Finished
@@ -285,6 +286,6 @@ def test_what_calls_take_is_measured_as_they_are_made(make_picture, watch, drain
     engine = Engine(runner)
     engine.add(make_picture(checkpoint=checkpoint))
     drain(engine)
-    kind = (checkpoint, 64, 64)
+    kind = BatchKey(checkpoint, 64, 64).kind
     assert runner.costs.seconds(kind, 2) > 0
     assert runner.costs.seconds(kind, 4) is None

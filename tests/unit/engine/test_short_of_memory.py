@@ -10,12 +10,13 @@ import torch
 from easel.catalogue.weights import PACKAGE, weights_folder
 from easel.domain.sampling import Sampler
 from easel.engine import tiles
+from easel.engine.calling import Caller
 from easel.engine.engine import Engine
 from easel.engine.events import Failed, Finished, Preview
 from easel.engine.failures import OutOfMemory
 from easel.engine.faults import bytes_named, faults_named
 from easel.engine.previews import PreviewMap
-from easel.engine.request import Checkpoint
+from easel.engine.request import Alteration, Checkpoint
 from easel.engine.runner import TorchRunner
 
 
@@ -79,17 +80,20 @@ def test_a_call_that_did_not_fit_is_made_in_parts_and_no_noise_is_lost(make_pict
         assert torch.allclose(runner.latents[request.id], roomy.latents[request.id], atol=1e-4, rtol=1e-4)
 
 
-class RowByRow(TorchRunner):
+class OneRow(Caller):
     """There is memory for one row at a time."""
 
+    def _answer(self, family, rows):
+        if len(rows) > 1:
+            torch.empty(2**60)
+        return super()._answer(family, rows)
+
+
+class RowByRow(TorchRunner):
     def __init__(self) -> None:
         super().__init__("cpu")
+        self._caller = OneRow(self.adapters, self.controls, self.costs)
         self.latents: dict[str, torch.Tensor] = {}
-
-    def _answer(self, family, call):
-        if len(call.requests) > 1:
-            torch.empty(2**60)
-        return super()._answer(family, call)
 
     def decode(self, picture):
         self.latents[picture.id] = self._canvases[picture.id].latents.clone()
@@ -105,6 +109,19 @@ def test_a_guided_picture_of_which_one_row_fits_is_drawn_row_by_row(make_picture
     roomy, _ = draw(request)
     assert torch.allclose(runner.latents["a"], roomy.latents["a"], atol=1e-4)
     assert runner.calls == 3 * request.steps
+
+
+def test_a_panorama_of_which_one_row_fits_is_drawn_row_by_row_and_led_so(make_picture, drain, draw, checkpoint) -> None:
+    request = make_picture(
+        checkpoint=checkpoint, steps=1, guidance=1.0, width=72, window=64, alteration=Alteration(self_attention=0.75)
+    )
+    runner = RowByRow()
+    engine = Engine(runner)
+    engine.add(request)
+    assert isinstance(drain(engine)["a"], Finished)
+    roomy, _ = draw(request)
+    assert torch.allclose(runner.latents["a"], roomy.latents["a"], atol=1e-4)
+    assert runner.calls == 2 * 2
 
 
 def test_a_picture_that_does_not_fit_alone_is_refused_and_others_are_drawn(

@@ -41,12 +41,16 @@ class Opened:
     """With the weights that it has."""
     weights_changed: bool = False
     """Set this while the weights are other ones, such as with an adapter merged into them."""
+    is_altered: bool = False
+    """Set this while the network does something else than when it was opened: no other way to run it knows of that."""
 
     @classmethod
     def plainly(cls, network: torch.nn.Module) -> Self:
         return cls(network, network, network)
 
     def __call__(self, *inputs: torch.Tensor) -> torch.Tensor:
+        if self.is_altered:
+            return self.network(*inputs)
         return (self.living if self.weights_changed else self.fixed)(*inputs)
 
 

@@ -14,11 +14,19 @@ def guided(rows: Sequence[Row], answers: torch.Tensor, pictures: int) -> torch.T
     prompt has its first prompt in that place.
     """
     firsts = answers[:pictures]
-    negatives = [at for at, row in enumerate(rows) if row.is_negative]
-    base = firsts.clone()
-    base[[rows[at].picture for at in negatives]] = answers[negatives]
+    base = answers[base_rows(rows, pictures)]
     factors = torch.tensor([row.factor for row in rows], dtype=torch.float32).to(answers.device).view(-1, 1, 1, 1)
     result = base + factors[:pictures] * (firsts - base)
-    for at, row in list(enumerate(rows))[pictures + len(negatives) :]:
-        result[row.picture] += factors[at] * (answers[at] - base[row.picture])
+    for at, row in enumerate(rows):
+        if at >= pictures and not row.is_negative:
+            result[row.picture] += factors[at] * (answers[at] - base[row.picture])
     return result
+
+
+def base_rows(rows: Sequence[Row], pictures: int) -> list[int]:
+    """The row of each picture that the others are compared with: its negative prompt's, or its first prompt's."""
+    base = list(range(pictures))
+    for at, row in enumerate(rows):
+        if row.is_negative:
+            base[row.picture] = at
+    return base

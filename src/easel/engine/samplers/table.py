@@ -78,6 +78,10 @@ class Plan:
     notes: tuple[str, ...] = ()
     """Sentences about what was planned otherwise than asked."""
 
+    def mix_at(self, call: int) -> Mix:
+        """What the latents hold at network call number `call`."""
+        return self.steps[call - 1].lands if call else self.begins
+
     @property
     def history(self) -> int:
         """How many predictions must be remembered."""

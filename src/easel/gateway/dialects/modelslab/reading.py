@@ -24,6 +24,12 @@ from easel.generations.queries import GenerationView, get_view
 from easel.generations.submit import submit
 from easel.kit.clock import Clock
 
+MERGED_SHARE: Final = 0.5
+"""Of the tokens, with `tomesd`: what its authors recommend."""
+
+SELF_ATTENTION: Final = 0.75
+"""The scale of its guidance that its authors recommend."""
+
 NOTHING: Final[Stored] = MappingProxyType({})
 
 
@@ -133,6 +139,10 @@ def _extras(asked: Pictured, stored: Stored) -> Extras:
         init_image=keys.get("init_image"),
         mask_image=keys.get("mask_image"),
         upscale=round(asked.upscale),
+        token_merging=MERGED_SHARE if asked.tomesd else 0.0,
+        free_u=asked.free_u,
+        self_attention=SELF_ATTENTION if asked.self_attention else 0.0,
+        panorama=asked.panorama,
         safety=_safety(asked),
     )
     if isinstance(asked, Img2Img):

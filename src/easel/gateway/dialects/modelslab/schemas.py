@@ -128,6 +128,23 @@ class Pictured(Finishing):
     clip_skip: Whole = Field(
         default=1, description="2 reads the text encoder's last layer but one, and so on, as AUTOMATIC1111 counts."
     )
+    panorama: Switch = Field(
+        default=False,
+        description="Draw what is larger than the model's own size in overlapping windows of that size, so that "
+        "nothing is doubled or drawn out. It takes as much longer as there are windows.",
+    )
+    self_attention: Switch = Field(
+        default=False,
+        description="Self-attention guidance: finer where the network looks most; half as long again or more.",
+    )
+    tomesd: Switch = Field(
+        default=False,
+        description="Merge tokens that are alike, which makes large pictures sooner and a little coarser. Nothing is "
+        "merged up to the model's own size, where nothing would be gained; meta shows what was done.",
+    )
+    free_u: Switch = Field(
+        default=False, description="FreeU: stronger shapes and less noise in the details, at no cost in time."
+    )
     instant_response: Switch = Field(default=False, description="Answer processing at once.")
     base64: Switch = Field(default=False, description="Links end in .base64 and give base64 text.")
     temp: Switch = Field(default=False, description="Links are good for 24 hours.")

@@ -30,10 +30,7 @@ class Unserved(Asked):
     ip_adapter_id: Name | None = None
     ip_adapter_image: Text | None = None
 
-    panorama: Switch = False
-    self_attention: Switch = False
     watermark: Switch = False
-    free_u: Switch = False
     aspect_ratio: Name | None = None
     injected_noise_alpha: object = None
     sigma_threshold: object = None
@@ -49,10 +46,7 @@ class Unserved(Asked):
 
 
 SAID: Final[Mapping[str, str]] = {
-    "panorama": "an ordinary picture was drawn",
-    "self_attention": "the picture was drawn without it",
     "watermark": "the picture carries none",
-    "free_u": "the picture was drawn without it",
     "aspect_ratio": "the size comes from width and height",
     **dict.fromkeys(FLUX, "it is for models of the Flux family, and was not used"),
     "init_image": "the picture was drawn without it",
@@ -68,7 +62,6 @@ ELSEWHERE: Final = frozenset(
 """Fields of other routes, and of other families of models."""
 
 WITHOUT_A_WORD: Final[Mapping[str, str]] = {
-    "tomesd": "it makes a picture sooner, not another one; none is left out of here",
     "loadbalancer": "the installation's workers share all requests anyway",
     "ip_adapter_scale": "it has an effect with an IP-Adapter only",
 }
