@@ -85,6 +85,7 @@ class TorchRunner:
         opener = Opener(backend, self._device, cache)
         self.costs = Costs(pads=opener.has_fixed_rows)
         """What its calls take, as it measures them."""
+        self._backend = opener.backend
         self._stopwatch = Stopwatch(self._device)
         self._loader = CheckpointLoader(self._device, self._dtype, host_bytes=host_bytes, opener=opener)
         self._library: Library[Checkpoint, LoadedFamily] = Library(
@@ -167,6 +168,8 @@ class TorchRunner:
         canvas = begin(request, picture.plan, conditioning, family, autoencoder, self._device)
         self.controls.hold(request, family, canvas.latents.shape)
         self._canvases[request.id] = canvas
+        if request.alteration.is_any and self._backend.has_own_bits:
+            log.info("picture %s is not drawn by %s, which knows no %s", request.id, self._backend, request.alteration)
         asked = words_of(picture.script.texts()["prompt"])
         own = [file.name for file in request.embeddings]
         said = (*said, *not_altered(family, request, canvas.latents.shape), *too_small_for_windows(request))

@@ -142,6 +142,20 @@ def test_every_backend_draws_it_eagerly_and_others_as_ever(make_picture, drain, 
     assert np.array_equal(pictures["eager"]["freely"], pictures["recorded"]["freely"])
 
 
+def test_a_backend_of_its_own_bits_lets_the_network_do_it_and_says_so(make_picture, drain, checkpoint, caplog) -> None:
+    pytest.importorskip("openvino")
+    caplog.set_level("INFO", "easel.engine.runner")
+    drawn: list[np.ndarray] = []
+    for backend in ("eager", "openvino"):
+        engine = Engine(TorchRunner("cpu", backend=backend))
+        engine.add(make_picture(checkpoint=checkpoint, steps=2, alteration=FREELY))
+        drawn.append(drain(engine)["a"].image.astype(int))
+    assert np.abs(drawn[0] - drawn[1]).max() <= 1
+    assert [record.getMessage() for record in caplog.records] == [
+        "picture a is not drawn by openvino, which knows no FreeU"
+    ]
+
+
 def test_who_waits_for_another_kind_of_call_is_told_so(make_picture) -> None:
     engine = Engine(FakeRunner(), deterministic=False)
     engine.add(make_picture("first"))

@@ -29,6 +29,10 @@ class Backend(StrEnum):
     OPENVINO_INT8 = "openvino-int8"
     """With weights and activations of eight bits: a little other pictures."""
 
+    @property
+    def has_own_bits(self) -> bool:
+        return self not in (Backend.AUTO, Backend.EAGER, Backend.RECORDED)
+
 
 @dataclass(slots=True)
 class Opened:
