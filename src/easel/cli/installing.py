@@ -24,8 +24,8 @@ UNKNOWN_RESOLUTION = 512
 
 def install_checkpoint(order: Order) -> Installed:
     """A folder in diffusers' layout is used where it is; a single file is made into one, once."""
-    if order.given is None and order.model and comes_with_the_package(order.model.source):
-        weights = str(order.model.source)
+    if order.given is None and comes_with_the_package(order.source):
+        weights = str(order.source)
         return _examined(order, weights_folder(weights), weights=weights)
     given = download(order, WANTED, UNWANTED) if order.given is None else order.given.expanduser().resolve()
     if given.is_dir():

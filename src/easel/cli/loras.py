@@ -53,8 +53,8 @@ def install_lora(order: Order) -> Installed:
 def _weights(order: Order) -> str:
     if order.given is not None:
         return str(order.given.expanduser().resolve())
-    if order.model and comes_with_the_package(order.model.source):
-        return str(order.model.source)
+    if comes_with_the_package(order.source):
+        return str(order.source)
     return str(download(order, WANTED))
 
 

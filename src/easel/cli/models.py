@@ -1,6 +1,5 @@
 """`easel models`: the catalogue, and the weights that are on this installation."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -10,20 +9,15 @@ from rich.table import Column, Table
 
 from easel.accounts.owner import ensure_owner
 from easel.catalogue import queries
-from easel.catalogue.limits import KINDS
 from easel.catalogue.tables import Model
-from easel.catalogue.weights import weights_folder
+from easel.cli.catalogued import USUAL_PRICE, USUAL_PROVIDER, installer_of, order_in, write_down
 from easel.cli.context import open_installation
-from easel.cli.installing import INSTALLERS
-from easel.cli.orders import AUTO, Installed, Order
+from easel.cli.orders import AUTO
 from easel.domain.errors import InvalidRequest
 from easel.domain.money import format_dollars, read_dollars
 from easel.generations import operators
 
 app = App(name="models", help="List, install and remove models.")
-
-USUAL_PRICE = "0.0047"
-USUAL_PROVIDER = "local"
 
 
 @app.command(name="list")
@@ -78,27 +72,14 @@ def install(
     """
     said = {"kind": kind, "provider": provider, "name": name, "licence": licence, "price": price}
     with open_installation() as installation:
-        with installation.database.transaction() as session:
-            known = {model.model_id: model for model in queries.list_models(session)}
-        model = known.get(model_id)
-        _check_words(model_id, model, from_, said)
-        order = Order(
-            model_id=model_id,
-            model=model,
-            given=from_,
-            models=installation.settings.data.resolve() / "models",
-            family=family,
-            objective=objective,
-            tokenizer=tokenizer,
-            vocabularies=tuple(weights_folder(one.weights) for one in known.values() if one.weights),
+        order = order_in(
+            installation, model_id, given=from_, family=family, objective=objective, tokenizer=tokenizer
         )
+        _check_words(model_id, order.model, from_, said)
         # No transaction is open during the download, which may take an hour.
-        installed = _installer(order, kind)(order)
+        installed = installer_of(order, kind)(order)
         with installation.database.transaction() as session:
-            if model is None:
-                queries.add_model(session, _new_model(model_id, installed, said))
-            now = queries.mark_installed(session, model_id, installed.weights, installed.about)
-            now.family = now.family or installed.columns.get("family")
+            write_down(session, order, installed, said)
         print(f"{model_id} is installed: {installed.weights}")
         print(f"for the installation in {installation.settings.data.resolve()}")
         for note in installed.notes:
@@ -121,32 +102,7 @@ def _check_words(model_id: str, model: Model | None, given: Path | None, said: d
         )
 
 
-def _installer(order: Order, kind: str | None) -> Callable[[Order], Installed]:
-    kind = order.model.kind if order.model else kind or "checkpoint"
-    if kind not in INSTALLERS:
-        raise InvalidRequest(
-            "model_id",
-            f"{order.model_id} is {KINDS.get(kind, f'a {kind}')}; checkpoints, LoRAs, embeddings, VAEs, "
-            "ControlNets and upscalers can be installed",
-        )
-    return INSTALLERS[kind]
-
-
-def _new_model(model_id: str, installed: Installed, said: dict[str, str | None]) -> Model:
-    title = installed.about.facts.get("title")
-    shown = said["name"] or (str(title) if title else model_id)
-    return Model(
-        model_id=model_id,
-        kind=said["kind"] or "checkpoint",
-        provider=said["provider"] or USUAL_PROVIDER,
-        name=shown,
-        summary=f"{shown}, installed by the operator of this site.",
-        description=f"{shown} was installed by the operator of this site, who knows more about it.",
-        licence=said["licence"] or "Not stated",
-        price=read_dollars(said["price"] or USUAL_PRICE),
-        source=None,
-        **({"family": None, "defaults": {}, "limits": {}} | installed.columns),
-    )
+app.command("easel.cli.loads:carry_out", name="carry-out", show=False)
 
 
 @app.command

@@ -23,6 +23,8 @@ class Order:
     """None for one that the catalogue does not know yet."""
     given: Path | None
     """The file or folder to take it from."""
+    elsewhere: str | None = None
+    """`hf:OWNER/NAME`, to fetch it from there and not from where the catalogue says."""
     models: Path
     """The folder for what is made of a given file."""
     family: str = AUTO
@@ -30,6 +32,10 @@ class Order:
     tokenizer: Path | None = None
     vocabularies: tuple[Path, ...] = ()
     """Folders of checkpoints that are installed already."""
+
+    @property
+    def source(self) -> str | None:
+        return self.elsewhere or (self.model.source if self.model else None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +57,7 @@ def known_family(order: Order) -> str | None:
 
 def download(order: Order, wanted: list[str], unwanted: list[str] | None = None) -> Path:
     """The model's folder in the usual cache of the Hugging Face hub, where other programs find it as well."""
-    repository = hub_repository(order.model.source) if order.model else None
+    repository = hub_repository(order.source)
     if repository is None:
         raise InvalidRequest(
             "model_id",

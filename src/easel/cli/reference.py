@@ -16,9 +16,10 @@ from rich.console import Console
 
 from easel.cli.main import app
 from easel.gateway.dialects.modelslab.deeds import CHANGE, KEEPS, LOOK, NOT_HERE, OPERATE
+from easel.gateway.dialects.modelslab.loading import LoadModel
 from easel.gateway.dialects.modelslab.paths import ALIASES, DOORS
 from easel.gateway.dialects.modelslab.schedulers import SCHEDULERS, choose
-from easel.gateway.dialects.modelslab.schemas import Img2Img, Inpaint, Pictured
+from easel.gateway.dialects.modelslab.schemas import ControlNet, Img2Img, Inpaint, Pictured, Text2Img
 from easel.gateway.dialects.modelslab.unserved import NAMES_A_MODEL, SAID, WITHOUT_A_WORD
 from easel.settings import Settings
 
@@ -48,12 +49,14 @@ def modelslab_page() -> str:
     honoured = _fields(Pictured)
     of_img2img = _fields(Img2Img, beyond=Pictured)
     of_inpaint = _fields(Inpaint, beyond=Img2Img)
+    of_text, of_controls = _fields(Text2Img, beyond=Pictured), _fields(ControlNet, beyond=Pictured)
     refused = ", ".join(f"`{name}`" for name in (*NAMES_A_MODEL, "ip_adapter_image"))
     said = "".join(f"| `{field}` | {what} |\n" for field, what in SAID.items())
     silent = "".join(f"| `{field}` | {why} |\n" for field, why in WITHOUT_A_WORD.items())
     schedulers = "".join(f"| `{name}` | `{_drawn_by(name)}` |\n" for name in SCHEDULERS)
     deeds = "".join(f"| {deed.title} | {_paths(deed.paths)} | {deed.scope} |\n" for deed in (*LOOK, *CHANGE, *OPERATE))
     kept = "".join(f"| {keep.title} | {_paths(keep.paths)} | generate |\n" for keep in KEEPS)
+    loading = _fields(LoadModel)
     missing = "".join(f"| {deed.title} | {_paths(deed.paths)} |\n" for deed in NOT_HERE)
     return f"""# The ModelsLab API
 
@@ -74,7 +77,12 @@ leaving a field out.
 | field | default | what it does |
 |---|---|---|
 {honoured}
-Image to image also has these. The picture is as large as `init_image`; `width` and `height` do not change that.
+Text to image also has this one.
+
+| field | default | what it does |
+|---|---|---|
+{of_text}
+Image to image has the first ones and these. The picture is as large as `init_image`; `width` and `height` do not change that.
 
 | field | default | what it does |
 |---|---|---|
@@ -84,6 +92,12 @@ Inpainting has those and this one. The picture is as large as `init_image`, unle
 | field | default | what it does |
 |---|---|---|
 {of_inpaint}
+The routes of ControlNets have these beside the first ones. The picture is as large as `init_image` or
+`control_image`, unless `width` and `height` say otherwise.
+
+| field | default | what it does |
+|---|---|---|
+{of_controls}
 ## Fields that are not available
 
 Without these another picture would come out, so a request that names one is refused: {refused}.
@@ -109,8 +123,13 @@ What stands below `/api/v1/enterprise` also does below its `/images`, `/communit
 
 Models can be searched below `/api/agents/v1/models` and `/api/v6/model-search`, with `/filters`, `/tags`,
 `/providers` and `/MODEL_ID`, in the envelope of ModelsLab's agents API. The keys of operators need the scope admin,
-and their account a role that may manage models. Installing, restarting and updating are refused, as is the following,
-with a sentence that says where it is done instead:
+and their account a role that may manage models. What has a model installed takes these fields; the first request begins
+it, a worker carries it out, and repeating the same request answers what it came to:
+
+| field | default | what it does |
+|---|---|---|
+{loading}
+Restarting and updating are refused, as is the following, with a sentence that says where it is done instead:
 
 | what | where |
 |---|---|

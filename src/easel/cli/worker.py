@@ -31,6 +31,8 @@ def worker(
     stopping = stop_event()
     if supervised:
         stop_with_parent()
+    from easel.cli.loads import command
+    from easel.worker.loads import loading
     from easel.worker.warm_up import warm_up, warm_up_request
     from easel.worker.worker import Worker
 
@@ -54,7 +56,8 @@ def worker(
             finishing=_finishing(settings, device),
             stopping=stopping,
         )
-        drawing.run()
+        with loading(installation.database, installation.clock, command):
+            drawing.run()
 
 
 def _finishing(settings: Settings, device: str) -> Any:

@@ -231,9 +231,9 @@ class TestModels:
 
 def test_what_is_not_here_says_where_it_is(operator: Shop) -> None:
     """An operator, who may do everything that is here."""
-    did = {"delete_model", "sync_models"}
+    did = {"delete_model", "sync_models", "load_model", "load_model_v2", "load_vae"}
     paths = [path for deed in (*OPERATE, *NOT_HERE) for path in deed.paths if path.rsplit("/", 1)[1] not in did]
-    assert len(paths) > 40
+    assert len(paths) > 30
     for path in paths:
         answer = operator.post(path.replace("{id}", "abc"))
         assert (answer.status_code, answer.json()["status"]) == (403, "error"), path

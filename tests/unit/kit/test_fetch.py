@@ -2,6 +2,7 @@
 
 import ssl
 import time
+from pathlib import Path
 
 import pytest
 from receiver import Answer, Received, Receiver
@@ -256,3 +257,30 @@ def test_what_is_sent_is_what_was_given(receiver: Receiver) -> None:
     sent = receiver.received[0]
     assert (sent.method, sent.path, sent.body, sent.headers["x-mark"]) == ("POST", "/hook?a=b", b'{"a":1}', "1")
     assert sent.headers["content-length"] == "7"
+
+
+class TestSaving:
+    def test_a_body_goes_into_the_file(self, receiver: Receiver, tmp_path: Path) -> None:
+        receiver.answer = lambda request: (
+            Answer(body=b"weights" * 50_000)
+            if request.path == "/there"
+            else Answer(status=302, headers={"Location": "/there"}, body=b"over there")
+        )
+        answer = Fetcher(allow_private=True).save(f"{receiver.url}/here", tmp_path / "file")
+        assert (answer.status, answer.body) == (200, b"")
+        assert (tmp_path / "file").read_bytes() == b"weights" * 50_000
+
+    def test_what_is_no_success_leaves_no_file(self, receiver: Receiver, tmp_path: Path) -> None:
+        receiver.answer = lambda _: Answer(status=404, body=b"no such thing")
+        assert Fetcher(allow_private=True).save(receiver.url, tmp_path / "file").status == 404
+        assert not (tmp_path / "file").exists()
+
+    def test_it_ends_at_the_limit(self, receiver: Receiver, tmp_path: Path) -> None:
+        receiver.answer = lambda _: Answer(body=b"a" * 5000)
+        with pytest.raises(FetchFailed, match="longer than 1000 bytes"):
+            Fetcher(allow_private=True, max_bytes=1000).save(receiver.url, tmp_path / "file")
+
+    def test_it_reaches_no_private_address(self, receiver: Receiver, tmp_path: Path) -> None:
+        with pytest.raises(AddressRefused):
+            Fetcher().save(receiver.url, tmp_path / "file")
+        assert receiver.received == []

@@ -7,7 +7,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from easel.accounts.tables import Scope
-from easel.gateway.dialects.modelslab import answers, listing, models, pictures, shapes, utilities
+from easel.gateway.dialects.modelslab import answers, listing, loading, models, pictures, shapes, utilities
 from easel.gateway.dialects.modelslab.calls import Act
 from easel.gateway.dialects.modelslab.paths import DREAMBOOTH, ENTERPRISE, MODEL_LIST, MODEL_RELOAD, below
 from easel.gateway.dialects.modelslab.pictures import Kept, Make
@@ -120,10 +120,19 @@ OPERATE: Final = (
     Deed("Change the store", below(ENTERPRISE, "update_s3"), utilities.update_s3, shapes.Said, scope=Scope.ADMIN),
     Deed(
         "Install a model",
-        ("/api/v3/load_model", *below(ENTERPRISE, "load_model", "load_model_v2", "load_vae")),
-        models.load_model,
-        shapes.Said,
-        scope=Scope.ADMIN,
+        ("/api/v3/load_model", *below(ENTERPRISE, "load_model", "load_model_v2")),
+        loading.load_model,
+        shapes.Loaded,
+        loading.LoadModel,
+        Scope.ADMIN,
+    ),
+    Deed(
+        "Install a VAE",
+        below(ENTERPRISE, "load_vae"),
+        loading.load_vae,
+        shapes.Loaded,
+        loading.LoadModel,
+        Scope.ADMIN,
     ),
 )
 

@@ -15,7 +15,7 @@ from easel.catalogue.seed import seed_catalogue
 from easel.domain.errors import InvalidRequest, ModelNotInstalled
 from easel.gateway.auth import as_account, key_of
 from easel.gateway.dialects.modelslab import answers, listing
-from easel.gateway.dialects.modelslab.calls import Act, Call, Handler, unavailable
+from easel.gateway.dialects.modelslab.calls import Call, Handler
 from easel.gateway.dialects.modelslab.listing import Search
 from easel.gateway.dialects.modelslab.schedulers import SCHEDULERS
 from easel.gateway.dialects.modelslab.schemas import ModelNamed
@@ -91,12 +91,6 @@ def sync_models(session: Session, account: Account, call: Call) -> ModelsSynced:
 
 def schedulers_list(session: Session, account: Account, call: Call) -> Schedulers:
     return {"schedulers": [name for name in SCHEDULERS if name != "LCMScheduler"]}
-
-
-load_model: Act = unavailable(
-    "models are installed by this installation's operator, with: easel models install MODEL_ID --from FILE"
-)
-"""Weights are examined and converted by what draws, which this door knows nothing of."""
 
 
 # The agents' API, which has an envelope and headers of its own.

@@ -143,6 +143,16 @@ class Said(TypedDict):
     messege: str
 
 
+class Loaded(TypedDict):
+    """What became of a model that is to be installed: it began, it goes on, it is done, or it failed."""
+
+    status: Literal["success", "processing", "error"]
+    message: str
+    messege: str
+    model_id: str
+    warning: NotRequired[str]
+
+
 class ListedModel(TypedDict):
     model_id: str
     status: Literal["model_ready", "not_installed"]

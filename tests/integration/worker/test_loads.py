@@ -1,0 +1,105 @@
+"""Models that were asked for over HTTP, carried out as a worker does: by a process of its own."""
+
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+from receiver import Answer, Receiver
+from safetensors.torch import save
+from sqlalchemy import select
+
+from easel.accounts.queries import create_account
+from easel.accounts.tables import Role
+from easel.catalogue import loads
+from easel.catalogue.loads import MOST_ATTEMPTS, LoadState, Wanted
+from easel.catalogue.tables import Model
+from easel.cli.loads import command
+from easel.db.session import Database
+from easel.generations.loading import ask_for_model
+from easel.kit.clock import SystemClock
+from easel.webhooks.tables import WebhookDelivery
+from easel.worker.loads import carry_out_next
+
+CLOCK = SystemClock()
+HOOK = "https://hooks.example/load"
+
+
+@pytest.fixture
+def data(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What the process finds in its environment."""
+    monkeypatch.setenv("EASEL_DATABASE_URL", database.url)
+    monkeypatch.setenv("EASEL_DATA", str(tmp_path))
+    monkeypatch.setenv("EASEL_ALLOW_PRIVATE_URLS", "true")
+    return tmp_path
+
+
+def ask(database: Database, source: str, model_id: str = "my-style") -> None:
+    with database.transaction() as session:
+        operator = create_account(session, CLOCK, model_id, role=Role.ADMIN)
+        wanted = Wanted(model_id=model_id, kind="embedding", source=source)
+        ask_for_model(session, CLOCK, operator, wanted, webhook=HOOK, anew=False)
+
+
+def came_to(database: Database, model_id: str = "my-style") -> tuple[LoadState, str | None]:
+    with database.transaction() as session:
+        load = loads.latest(session, model_id)
+        assert load
+        return loads.state_of(load), load.error
+
+
+def test_a_file_at_an_address_is_fetched_examined_and_installed(
+    database: Database, data: Path, receiver: Receiver
+) -> None:
+    answers = {
+        "/a.safetensors": Answer(body=save({"emb_params": torch.zeros(3, 1024)})),
+        "/download": Answer(body=b"PK\x03\x04 an archive of pickles"),
+    }
+    receiver.answer = lambda request: answers[request.path]
+    ask(database, f"{receiver.url}/a.safetensors")
+    ask(database, f"{receiver.url}/download", "a-pickle")
+    while carry_out_next(database, CLOCK, command, threading.Event()):
+        pass
+    assert came_to(database) == (LoadState.LOADED, None)
+    assert "is a pickle, which can run code" in str(came_to(database, "a-pickle")[1])
+    with database.transaction() as session:
+        model = session.get_one(Model, "my-style")
+        assert (model.kind, model.family) == ("embedding", "sd2")
+        assert Path(str(model.weights)).parent == data / "models" / "my-style"
+        assert Path(str(model.weights)).is_file()
+        assert session.get(Model, "a-pickle") is None
+        told = session.scalars(select(WebhookDelivery)).all()
+        assert sorted('"status":"success"' in str(event.body) for event in told) == [False, True]
+    assert list(data.rglob("*.part")) == []
+
+
+def test_a_process_that_dies_is_not_tried_for_ever(database: Database) -> None:
+    ask(database, "https://models.example/a.safetensors")
+    begun: list[int] = []
+
+    def dies(number: int, attempt: int) -> list[str]:
+        begun.append(attempt)
+        return [sys.executable, "-c", "raise SystemExit(1)"]
+
+    while carry_out_next(database, CLOCK, dies, threading.Event()):
+        pass
+    assert begun == list(range(1, MOST_ATTEMPTS + 1))
+    state, error = came_to(database)
+    assert (state, "lost with its worker 3 times" in str(error)) == (LoadState.FAILED, True)
+
+
+def test_a_worker_that_stops_lays_it_down_for_the_next(database: Database) -> None:
+    ask(database, "https://models.example/a.safetensors")
+    stopping = threading.Event()
+
+    def waits(number: int, attempt: int) -> list[str]:
+        stopping.set()
+        return [sys.executable, "-c", "import time; time.sleep(600)"]
+
+    assert carry_out_next(database, CLOCK, waits, stopping) is False
+    assert came_to(database) == (LoadState.WAITING, None)
+    with database.transaction() as session:
+        load = loads.claim(session, CLOCK)
+        assert load
+        assert load.attempts == 1, "an attempt that was broken off on purpose does not count"
