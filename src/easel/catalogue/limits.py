@@ -115,6 +115,12 @@ def nearest_size(limits: Limits, width: int, height: int) -> tuple[int, int]:
     return fit(width), fit(height)
 
 
+def size_of_shape(across: int, down: int, defaults: Defaults, limits: Limits) -> Size:
+    """As many pixels as the model's own size has, in a shape, as near as the model draws it."""
+    height = (defaults.width * defaults.height * down / across) ** 0.5
+    return nearest_size(limits, round(height * across / down), round(height))
+
+
 def resolve(
     model: Model, draft: GenerationDraft, new_seed: Callable[[], int], sizes: Mapping[str, Size] = MappingProxyType({})
 ) -> GenerationRequest:
@@ -199,10 +205,12 @@ def for_size(extras: Extras, size: Size, own: Size) -> Extras:
 
 
 def _size_of(draft: GenerationDraft, defaults: Defaults, limits: Limits, sizes: Mapping[str, Size]) -> Size:
-    """What was said; otherwise what the input has, or the model's own."""
+    """What was said; otherwise what the input has, or the model's own, in the shape that was said."""
     named = [draft.extras.init_image or "", *(control.image for control in draft.extras.controls)]
     picture = next((sizes[key] for key in named if key in sizes), None)
     if picture is None:
+        if draft.shape and draft.width is None and draft.height is None:
+            return size_of_shape(*draft.shape, defaults, limits)
         return _or(draft.width, defaults.width), _or(draft.height, defaults.height)
     return size_like(picture, draft.width, draft.height, limits.min_size, limits.max_size, limits.multiple_of)
 

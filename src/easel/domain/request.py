@@ -131,6 +131,8 @@ class GenerationDraft:
     negative_prompt: str = ""
     width: int | None = None
     height: int | None = None
+    shape: tuple[int, int] | None = None
+    """Like (16, 9): of a picture that has neither width nor height, and begins from no other."""
     samples: int = 1
     steps: int | None = None
     guidance: float | None = None

@@ -1,9 +1,13 @@
 """Bad input: the contract's error, a sentence that says what to change, nothing charged, and the server stays up."""
 
 import json
-from typing import Any
+import re
+from typing import Any, cast
+from urllib.parse import quote
 
 import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from shop import MONEY, TEXT2IMG, Shop
@@ -11,7 +15,7 @@ from shop import MONEY, TEXT2IMG, Shop
 from easel.accounts.queries import get_account
 from easel.billing import ledger
 from easel.domain.money import Micros
-from easel.gateway.dialects.modelslab import pictures, utilities
+from easel.gateway.dialects.modelslab import loading, pictures, utilities
 from easel.gateway.dialects.modelslab.deeds import DEEDS, KEEPS
 from easel.gateway.dialects.modelslab.listing import Search
 from easel.gateway.dialects.modelslab.paths import DOORS
@@ -168,7 +172,7 @@ def test_no_fields_break_the_server(shop: Shop, fields: dict[str, object]) -> No
 
 
 PICTURED = (Inpaint, Unserved, Search, Fetch, ModelNamed, utilities.Deleted, utilities.Generated, utilities.Screened)
-KEPT = (pictures.Cropped, pictures.Uploaded, pictures.Enlarged)
+KEPT = (pictures.Cropped, pictures.Uploaded, pictures.Enlarged, loading.LoadModel)
 ALL_NAMES = sorted({name for schema in (*PICTURED, *KEPT) for name in schema.model_fields} - {"webhook"})
 PATHS = [
     *(door.path for door in DOORS),
@@ -194,4 +198,30 @@ def test_no_fields_break_any_route(shop: Shop, path: str, fields: dict[str, obje
         assert (said["status"], bool(said["message"])) == ("error", True)
     elif isinstance(said, dict) and said.get("status") == "processing" and "meta" in said:
         shop.cancel(said["id"])
+    assert shop.money == (MONEY, 0)
+
+
+DIALECTS = ("/api/", "/v1/", "/sdapi/", "/controlnet/", "/internal/", "/files/")
+PART = st.text(alphabet=st.characters(exclude_categories=("Cs",)), min_size=1, max_size=20) | st.sampled_from(
+    ["1", "-1", "0", "1e3", "9" * 30, "easel-starter", "..", "%00", "\x00", "a/b", "inputs/x.png.base64"]
+)
+
+
+@settings(
+    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(
+    number=st.integers(0, 10_000), part=PART, query=st.dictionaries(st.sampled_from([*ALL_NAMES, "junk"]), PART, max_size=6)
+)
+def test_no_path_and_no_query_break_a_get(shop: Shop, number: int, part: str, query: dict[str, str]) -> None:
+    app = cast(FastAPI, shop.client.app)
+    gets = sorted(
+        route.path
+        for route in app.routes
+        if isinstance(route, APIRoute) and "GET" in (route.methods or ()) and route.path.startswith(DIALECTS)
+    )
+    assert len(gets) > 60
+    path = re.sub("{[^}]+}", lambda _: quote(part, safe=""), gets[number % len(gets)])
+    answer = shop.client.get(path, params=query, headers={"Authorization": f"Bearer {shop.key}"})
+    assert answer.status_code in (200, 400, 403, 404, 405, 409, 422, 429), (path, answer.text)
     assert shop.money == (MONEY, 0)

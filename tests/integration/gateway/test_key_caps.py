@@ -25,6 +25,7 @@ def capped(shop: Shop) -> Shop:
         (TEXT2IMG, {"instant_response": "yes"}),
         ("/api/v7/images/text-to-image", {"instant_response": "yes"}),
         ("/v1/images/generations", {}),
+        ("/sdapi/v1/txt2img", {}),
     ],
 )
 def test_one_picture_and_no_more(capped: Shop, path: str, fields: dict[str, str]) -> None:

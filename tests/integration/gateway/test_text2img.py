@@ -14,6 +14,7 @@ from shop import MONEY, PNG, TEXT2IMG, Shop
 
 from easel.catalogue.queries import add_model, mark_installed
 from easel.catalogue.tables import Model
+from easel.db.listener import NotificationHub, Subscription
 from easel.gateway.app import create_app
 from easel.gateway.dialects.modelslab.paths import DOORS, Operation
 
@@ -44,12 +45,6 @@ def test_a_request_that_is_drawn_in_time_is_answered_with_its_pictures(shop: Sho
     assert shop.money == (MONEY - 2 * PRICE, 0)
 
 
-def test_the_wait_ends_with_the_picture_not_with_the_clock(shop: Shop) -> None:
-    started = time.monotonic()
-    waiting(shop, shop.draw, seconds=20.0)
-    assert time.monotonic() - started < 10
-
-
 def test_a_request_that_takes_longer_is_processing(shop: Shop) -> None:
     answer = shop.submit(track_id=7).json()
     assert answer["status"] == "processing"
@@ -62,11 +57,19 @@ def test_a_request_that_takes_longer_is_processing(shop: Shop) -> None:
     assert shop.money == (MONEY - PRICE, PRICE)
 
 
+class Unheard(NotificationHub):
+    """A hub that nobody may wait at."""
+
+    def subscribe(self, channel: str, **wanted: Any) -> Subscription:
+        raise AssertionError(f"somebody waits for {wanted}")
+
+
 def test_an_instant_answer_does_not_wait(shop: Shop) -> None:
-    started = time.monotonic()
-    answer = waiting(shop, lambda: None, seconds=20.0, instant_response="yes")
-    assert answer["status"] == "processing"
-    assert time.monotonic() - started < 5
+    services = replace(shop.services, wait_seconds=20.0, hub=Unheard(shop.services.database.url))
+    client = TestClient(create_app(services))  # without its lifespan, which would start the hub
+    asked = {"key": shop.key, "prompt": "a red star"}
+    assert client.post(TEXT2IMG, json={**asked, "instant_response": "yes"}).json()["status"] == "processing"
+    assert client.post(TEXT2IMG, json=asked).status_code == 500, "others do wait"
 
 
 def test_a_picture_that_fails_says_why_and_costs_nothing(shop: Shop) -> None:
@@ -314,3 +317,20 @@ class TestLoras:
         assert "for checkpoints of family sdxl, and easel-starter is of family sd2" in answer["message"]
         answer = shop.submit(model_id="2-v1").json()
         assert "no checkpoint that it could be drawn on" in answer["message"]
+
+
+def test_a_shape_becomes_a_size_where_none_is_said(shop: Shop) -> None:
+    def asked(**fields: Any) -> tuple[int, int, str | None]:
+        answer = shop.submit(**fields).json()
+        shop.cancel(answer["id"])
+        return answer["meta"]["W"], answer["meta"]["H"], answer.get("warning")
+
+    wide, high, said = asked(aspect_ratio="16:9")
+    assert (wide > high, said) == (True, None)
+    assert asked(aspect_ratio="1:4", width=128, height="256") == (
+        128,
+        256,
+        "aspect_ratio has no effect beside width and height.",
+    )
+    refused = shop.submit(aspect_ratio="wide")
+    assert (refused.status_code, refused.json()["message"]) == (400, "aspect_ratio must be a shape, like 16:9")

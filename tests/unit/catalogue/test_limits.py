@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from easel.catalogue.entries import read_entries
-from easel.catalogue.limits import defaults_of, limits_of, resolve
+from easel.catalogue.limits import defaults_of, limits_of, resolve, size_of_shape
 from easel.catalogue.tables import Model
 from easel.domain.errors import InvalidRequest, ModelNotInstalled
 from easel.domain.request import SEED_LIMIT, Extras, GenerationDraft, GenerationRequest, SecondPass
@@ -224,3 +224,25 @@ class TestPrompts:
         said = {"prompt": "(a:1.2) AND [b:c:0.5] BREAK d", "negative_prompt": "[x|y]", "extras": Extras(clip_skip=2)}
         request = ask(**said)
         assert {name: getattr(request, name) for name in said} == said
+
+
+@pytest.mark.parametrize(("shape", "size"), [((1, 1), (256, 256)), ((4, 1), (512, 128)), ((1, 4), (128, 512))])
+def test_a_shape_has_the_models_own_number_of_pixels(shape: tuple[int, int], size: tuple[int, int]) -> None:
+    drawn = resolve(STARTER, replace(DRAFT, shape=shape), lambda: 0)
+    assert (drawn.width, drawn.height) == size
+
+
+def test_a_shape_gives_way_to_a_size() -> None:
+    drawn = resolve(STARTER, replace(DRAFT, shape=(4, 1), width=128), lambda: 0)
+    assert (drawn.width, drawn.height) == (128, defaults_of(STARTER).height)
+
+
+@given(across=st.integers(1, 99), down=st.integers(1, 99), model_id=st.sampled_from(sorted(MODELS)))
+def test_every_shape_is_drawn_by_every_checkpoint(across: int, down: int, model_id: str) -> None:
+    model = MODELS[model_id]
+    if model.kind != "checkpoint":
+        return
+    limits = limits_of(model)
+    for side in size_of_shape(across, down, defaults_of(model), limits):
+        assert limits.min_size <= side <= limits.max_size
+        assert side % limits.multiple_of == 0

@@ -1,6 +1,7 @@
 """The tiny run: it finishes, resumes to the same loss, and what it exports loads in diffusers."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from easel.domain.errors import InvalidRequest
 from easel.train import autoencoder, checkpoint, data, denoiser, drawing, export, text_encoder
 from easel.train import tokenizer as tokens
 
-TINY = {"batch": 8, "channels": (16, 32), "warmup": 2}
+TINY: dict[str, Any] = {"batch": 8, "channels": (16, 32), "warmup": 2}
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +34,9 @@ def losses(run: Path) -> list[float]:
 
 def test_a_run_that_is_cut_and_resumed_goes_on_to_the_same_loss(stages: Path, tmp_path: Path):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    recipe = denoiser.Recipe(steps=6, decay_from=1.1, **TINY)  # type: ignore[arg-type]
+    recipe = denoiser.Recipe(steps=6, decay_from=1.1, **TINY)
     denoiser.train(whole, stages / "cache", recipe)
-    denoiser.train(cut, stages / "cache", denoiser.Recipe(steps=3, decay_from=1.1, **TINY))  # type: ignore[arg-type]
+    denoiser.train(cut, stages / "cache", denoiser.Recipe(steps=3, decay_from=1.1, **TINY))
     denoiser.train(cut, stages / "cache", recipe, resume=True)
     assert losses(cut) == losses(whole)
     assert len(losses(whole)) == 6
@@ -44,7 +45,7 @@ def test_a_run_that_is_cut_and_resumed_goes_on_to_the_same_loss(stages: Path, tm
 
 
 def test_the_exported_folder_is_an_ordinary_one(stages: Path, tmp_path: Path):
-    recipe = denoiser.Recipe(steps=1, **TINY)  # type: ignore[arg-type]
+    recipe = denoiser.Recipe(steps=1, **TINY)
     denoiser.train(tmp_path / "run", stages / "cache", recipe)
     megabytes = export.export(
         tmp_path / "model", run=tmp_path / "run", autoencoder=stages / "autoencoder", encoder=stages / "text_encoder"
@@ -60,13 +61,13 @@ def test_the_exported_folder_is_an_ordinary_one(stages: Path, tmp_path: Path):
 
 def test_resuming_nothing_is_refused_with_a_sentence(stages: Path, tmp_path: Path):
     with pytest.raises(InvalidRequest, match="There is no checkpoint"):
-        denoiser.train(tmp_path, stages / "cache", denoiser.Recipe(steps=1, **TINY), resume=True)  # type: ignore[arg-type]
+        denoiser.train(tmp_path, stages / "cache", denoiser.Recipe(steps=1, **TINY), resume=True)
 
 
 def test_an_empty_cache_is_refused_with_a_sentence(tmp_path: Path):
     np.save(tmp_path / "empty.npy", np.zeros((32, 8), np.float16))
     with pytest.raises(InvalidRequest, match="easel train cache"):
-        denoiser.train(tmp_path / "run", tmp_path, denoiser.Recipe(steps=1, **TINY))  # type: ignore[arg-type]
+        denoiser.train(tmp_path / "run", tmp_path, denoiser.Recipe(steps=1, **TINY))
 
 
 def test_the_learning_rate_warms_up_stays_and_falls():
@@ -79,9 +80,9 @@ def test_the_learning_rate_warms_up_stays_and_falls():
 
 
 def test_the_second_stage_begins_with_the_first_one_s_average(stages: Path, tmp_path: Path):
-    denoiser.train(tmp_path / "one", stages / "cache", denoiser.Recipe(steps=2, **TINY))  # type: ignore[arg-type]
+    denoiser.train(tmp_path / "one", stages / "cache", denoiser.Recipe(steps=2, **TINY))
     denoiser.train(
         tmp_path / "two", stages / "cache", denoiser.Recipe(steps=1, rate=0.0, **TINY), start_from=tmp_path / "one"
-    )  # type: ignore[arg-type]
+    )
     before, after = (checkpoint.load(tmp_path / name / "checkpoint.pt")["average"] for name in ("one", "two"))
     assert all(torch.allclose(value, after[name], atol=1e-6) for name, value in before.items())

@@ -16,7 +16,7 @@ from easel.domain.request import ControlUse
 from easel.gateway.dialects.automatic1111.inputs import Prepared, Size, resized
 from easel.gateway.dialects.automatic1111.options import without_hash
 from easel.gateway.dialects.automatic1111.schemas import Asked, Name, Number
-from easel.gateway.dialects.modelslab.sources import Sources
+from easel.gateway.sources import Sources
 
 SCRIPT: Final = "controlnet"
 FIELD: Final = "alwayson_scripts"

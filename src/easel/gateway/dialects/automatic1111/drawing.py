@@ -19,7 +19,7 @@ from easel.gateway.dialects.automatic1111.drafts import Inputs, Settled, orders_
 from easel.gateway.dialects.automatic1111.inputs import Paste, Size, prepare
 from easel.gateway.dialects.automatic1111.options import DIALECT
 from easel.gateway.dialects.automatic1111.schemas import Drawing, Img2Img
-from easel.gateway.dialects.modelslab.sources import Sources
+from easel.gateway.sources import Sources
 from easel.gateway.errors import Refusal
 from easel.gateway.idempotency import Terms
 from easel.gateway.ordering import place_all

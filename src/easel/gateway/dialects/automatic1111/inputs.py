@@ -16,7 +16,7 @@ from easel.artifacts.inputs import StoredInput, store_picture
 from easel.artifacts.reading import read_mask, read_picture
 from easel.domain.errors import InvalidRequest
 from easel.gateway.dialects.automatic1111.schemas import Img2Img
-from easel.gateway.dialects.modelslab.sources import Sources
+from easel.gateway.sources import Sources
 
 GREY: Final = (127, 127, 127)
 MOST_BLUR: Final = 64.0

@@ -31,7 +31,7 @@ from easel.gateway.dialects.automatic1111.schemas import (
     Txt2Img,
     check_plain,
 )
-from easel.gateway.dialects.modelslab.sources import Sources
+from easel.gateway.sources import Sources
 from easel.gateway.errors import Refusal
 from easel.gateway.idempotency import terms_of
 from easel.gateway.incoming import Fields, read_incoming

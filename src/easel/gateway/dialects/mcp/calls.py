@@ -1,19 +1,16 @@
 """One call of a tool: whose it is, how it reports progress, and what comes of it."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
-from anyio import CapacityLimiter
-from anyio.to_thread import run_sync
 from mcp_types import ContentBlock
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from easel.accounts.tables import ApiKey, Scope
-from easel.artifacts.inputs import StoredInput
 from easel.gateway.auth import as_key
-from easel.gateway.dialects.modelslab.sources import AT_ONCE, Sources
+from easel.gateway.sources import Sources
 from easel.gateway.services import Services
 
 Result = TypeVar("Result")
@@ -22,25 +19,10 @@ Report: TypeAlias = Callable[[float, float, str], Awaitable[None]]
 """Progress, of how much, and in words. Says nothing to a client that did not ask."""
 
 
-class Inputs:
-    """Takes in the pictures that calls bring along, on threads of their own: an address may be slow."""
-
-    def __init__(self, services: Services) -> None:
-        self._sources = Sources(services)
-        self._places = CapacityLimiter(AT_ONCE)
-
-    async def take_in(self, pictures: Mapping[str, str]) -> dict[str, StoredInput]:
-        """By field. Raises InvalidRequest naming the field of the first picture that cannot be had or read."""
-        return {
-            field: await run_sync(self._sources.store, field, picture, limiter=self._places)
-            for field, picture in pictures.items()
-        }
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     services: Services
-    inputs: Inputs
+    sources: Sources
     key: str
     base_url: str
     report: Report

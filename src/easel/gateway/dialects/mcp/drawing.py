@@ -40,14 +40,14 @@ async def draw(call: Call, asked: TextToImage | ImageToImage) -> Answer:
     if pictures := _pictures_of(asked):
         # Nobody has us fetch or decode anything who may not order. An order that was made before is found later.
         await call.as_key(Scope.GENERATE, _no_check if asked.idempotency_key else _check_place)
-        inputs = await call.inputs.take_in(pictures)
+        inputs = await call.sources.take_in({field: [picture] for field, picture in pictures.items()})
 
     def order(session: Session, used: ApiKey) -> GenerationView:
         generation = submit(
             session,
             services.clock,
             used.account,
-            draft_of(session, asked, services.default_model, inputs),
+            draft_of(asked, services.default_model, inputs),
             base_url=call.base_url,
             webhook=asked.webhook,
             track_id=asked.track_id,

@@ -56,7 +56,7 @@ async def describe_model(call: Call, asked: schemas.DescribeModel) -> Answer:
 
 async def quote(call: Call, asked: schemas.Quote) -> Answer:
     def look(session: Session, used: ApiKey) -> Estimate:
-        draft = draft_of(session, asked, call.services.default_model)
+        draft = draft_of(asked, call.services.default_model)
         return estimate(session, call.services.clock, used.account, draft, used.id)
 
     found = await call.as_key(Scope.READ, look)

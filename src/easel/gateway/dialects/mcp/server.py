@@ -24,10 +24,11 @@ from easel.db.session import DATABASE_IS_DOWN
 from easel.domain.errors import DomainError
 from easel.gateway.auth import key_of
 from easel.gateway.dialects.mcp import drawing, looking, schemas, shapes
-from easel.gateway.dialects.mcp.calls import Answer, Call, Inputs, Report
+from easel.gateway.dialects.mcp.calls import Answer, Call, Report
 from easel.gateway.errors import refusal_of
 from easel.gateway.incoming import Incoming
-from easel.gateway.services import Services
+from easel.gateway.services import Services, base_url_of
+from easel.gateway.sources import Sources
 
 INSTRUCTIONS: Final = (
     "Draws pictures with the models of this installation. Begin with list_models; quote says what a request costs "
@@ -137,11 +138,11 @@ TOOLS: Final[Mapping[str, Served]] = {
 
 
 def build(services: Services) -> Server[Any]:
-    inputs = Inputs(services)
-    listed = [served.describe(name) for name, served in TOOLS.items()]
+    sources = Sources(services)
+    described = {name: served.describe(name) for name, served in TOOLS.items()}
 
     async def list_tools(_: ServerRequestContext[Any], __: PaginatedRequestParams | None) -> ListToolsResult:
-        return ListToolsResult(tools=listed)
+        return ListToolsResult(tools=list(described.values()))
 
     async def call_tool(context: ServerRequestContext[Any], params: CallToolRequestParams) -> CallToolResult:
         served = TOOLS.get(_plain(params.name))
@@ -150,17 +151,17 @@ def build(services: Services) -> Server[Any]:
         request = cast(Request, context.request)
         call = Call(
             services=services,
-            inputs=inputs,
+            sources=sources,
             key=key_of(request, Incoming({}, {})),
-            base_url=(services.public_url or str(request.base_url)).rstrip("/"),
+            base_url=base_url_of(services, request),
             report=_reporter(context),
         )
         try:
             answer = await served.act(call, served.takes.read(params.arguments or {}))
-        except (DomainError, *DATABASE_IS_DOWN) as error:
-            return _refused(refusal_of(error).message)
-        except Exception as error:  # the SDK would log its text, which may quote a prompt
-            log.error("unexpected error", tool=served.title, error=type(error).__name__)
+        except Exception as error:
+            if not isinstance(error, (DomainError, *DATABASE_IS_DOWN)):
+                # Not for the SDK, which would log its text: that may quote a prompt.
+                log.error("unexpected error", tool=served.title, error=type(error).__name__)
             return _refused(refusal_of(error).message)
         return _result(answer)
 
@@ -171,7 +172,7 @@ def build(services: Services) -> Server[Any]:
         instructions=INSTRUCTIONS,
         on_list_tools=list_tools,
         on_call_tool=call_tool,
-        get_tool_input_schema=lambda name: TOOLS[name].takes.model_json_schema() if name in TOOLS else None,
+        get_tool_input_schema=lambda name: described[name].input_schema if name in described else None,
     )
 
 

@@ -12,7 +12,7 @@ from easel.accounts.tables import Account, Scope
 from easel.domain.errors import NotAllowed
 from easel.gateway.auth import as_account, key_of
 from easel.gateway.incoming import Fields, read_incoming
-from easel.gateway.services import Services
+from easel.gateway.services import Services, base_url_of
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 
@@ -57,7 +57,3 @@ def unavailable(reason: str) -> Act:
         raise NotAllowed(f"Feature not available: {reason}")
 
     return refuse
-
-
-def base_url_of(services: Services, request: Request) -> str:
-    return (services.public_url or str(request.base_url)).rstrip("/")

@@ -13,8 +13,8 @@ from easel.artifacts.inputs import StoredInput
 from easel.domain.controls import LARGEST_SCALE, MADE, OWN, OWN_OR_READY, READY, TYPES, type_named
 from easel.domain.errors import InvalidRequest
 from easel.domain.request import ControlUse, Extras
-from easel.gateway.dialects.modelslab.schemas import ControlNet
-from easel.gateway.dialects.modelslab.sources import CONTROL_IMAGE, nth
+from easel.gateway.dialects.modelslab.schemas import CONTROL_IMAGE, ControlNet
+from easel.gateway.sources import nth
 
 Stored: TypeAlias = Mapping[str, StoredInput]
 """The pictures that came with a request, by field."""

@@ -14,12 +14,12 @@ from easel.gateway.dialects.modelslab import unserved, values
 from easel.gateway.dialects.modelslab.control import Stored, said_of, steered
 from easel.gateway.dialects.modelslab.paths import Door, Operation
 from easel.gateway.dialects.modelslab.schedulers import choose, is_known, is_stochastic
-from easel.gateway.dialects.modelslab.schemas import ControlNet, Img2Img, Inpaint, Pictured
-from easel.gateway.dialects.modelslab.sources import SEVERAL, is_address
+from easel.gateway.dialects.modelslab.schemas import SEVERAL, ControlNet, Img2Img, Inpaint, Pictured, Text2Img
 from easel.gateway.dialects.modelslab.unserved import Unserved
 from easel.gateway.idempotency import Terms
 from easel.gateway.incoming import Fields
 from easel.gateway.services import Services
+from easel.gateway.sources import is_address
 from easel.generations.queries import GenerationView, get_view
 from easel.generations.submit import submit
 from easel.kit.clock import Clock
@@ -81,6 +81,7 @@ class Reading:
             negative_prompt=asked.negative_prompt,
             width=asked.width if has_size else None,
             height=asked.height if has_size else None,
+            shape=asked.aspect_ratio if isinstance(asked, Text2Img) else None,
             samples=asked.samples,
             steps=asked.num_inference_steps,
             guidance=asked.guidance_scale,
@@ -183,6 +184,8 @@ def _without_effect(asked: Pictured, draft: GenerationDraft) -> list[str]:
     said: list[str] = []
     if asked.model_id and asked.model_id != draft.model_id:
         said.append(f"model_id has no effect on this path; {draft.model_id} was used.")
+    if draft.shape and (draft.width or draft.height):
+        said.append("aspect_ratio has no effect beside width and height.")
     if asked.lora_strength and not asked.lora_model:
         said.append("lora_strength has an effect with lora_model only.")
     if asked.highres_fix and isinstance(asked, Img2Img):

@@ -14,7 +14,7 @@ from easel.billing.plans import plan_named
 from easel.domain.errors import NotFound
 from easel.gateway.auth import as_account, as_key, key_of
 from easel.gateway.dialects.modelslab import answers, documented
-from easel.gateway.dialects.modelslab.calls import Handler, acting, base_url_of
+from easel.gateway.dialects.modelslab.calls import Handler, acting
 from easel.gateway.dialects.modelslab.deeds import DEEDS, KEEPS, LOOK
 from easel.gateway.dialects.modelslab.documented import About
 from easel.gateway.dialects.modelslab.links import Links
@@ -24,12 +24,12 @@ from easel.gateway.dialects.modelslab.pictures import keeping
 from easel.gateway.dialects.modelslab.reading import NOTHING, Reading, Stored, place
 from easel.gateway.dialects.modelslab.schemas import Fetch
 from easel.gateway.dialects.modelslab.shapes import WalletBalance
-from easel.gateway.dialects.modelslab.sources import Sources
+from easel.gateway.sources import Sources
 from easel.gateway.dialects.modelslab.translation import in_english
 from easel.gateway.errors import Refusal
 from easel.gateway.idempotency import terms_of
 from easel.gateway.incoming import read_incoming
-from easel.gateway.services import Services
+from easel.gateway.services import Services, base_url_of
 from easel.gateway.waiting import wait_until_finished
 from easel.generations.assets import id_of
 from easel.generations.queries import GenerationView, get_view
@@ -91,7 +91,7 @@ def _draw(services: Services, sources: Sources, door: Door) -> Handler:
         if door.schema.PICTURES:
             # Nobody has us fetch or decode anything who may not order. An order that was made before is found later.
             await as_account(services, key, Scope.GENERATE, no_check if terms.idempotency else check_place)
-            stored = await sources.take_in(door.schema.read(incoming.fields))
+            stored = await sources.take_in(door.schema.read(incoming.fields).pictures)
         translation = await in_english(services, key, incoming.fields)
 
         def order(session: Session, used: ApiKey) -> GenerationView:

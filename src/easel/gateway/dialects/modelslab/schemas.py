@@ -1,7 +1,7 @@
 """What may be asked. A field that is left out, or sent as nothing, is None."""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal, Self, TypeAlias
+from typing import Annotated, ClassVar, Final, Literal, Self, TypeAlias
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -12,6 +12,7 @@ Whole: TypeAlias = Annotated[int, BeforeValidator(values.whole, json_schema_inpu
 Number: TypeAlias = Annotated[float, BeforeValidator(values.number, json_schema_input_type=float | str)]
 Switch: TypeAlias = Annotated[bool, BeforeValidator(values.switch, json_schema_input_type=bool | str)]
 Factor: TypeAlias = Annotated[float, BeforeValidator(values.factor, json_schema_input_type=bool | float | str)]
+Shape: TypeAlias = Annotated[tuple[int, int], BeforeValidator(values.shape, json_schema_input_type=str)]
 Text: TypeAlias = Annotated[str, BeforeValidator(values.text)]
 Name: TypeAlias = Annotated[str, BeforeValidator(values.name)]
 Names: TypeAlias = Annotated[list[str], BeforeValidator(values.names, json_schema_input_type=str | list[str])]
@@ -28,6 +29,12 @@ WebAddress: TypeAlias = Annotated[str | None, BeforeValidator(values.web_address
 
 
 EXAMPLE = "three red stars on a blue background"
+
+CONTROL_IMAGE: Final = "control_image"
+SEVERAL: Final = frozenset({CONTROL_IMAGE})
+"""Fields of whose lists every picture counts."""
+MOST: Final = 4
+"""Of them."""
 
 
 class Asked(BaseModel):
@@ -86,6 +93,13 @@ class Pictured(Finishing):
 
     PICTURES: ClassVar[tuple[str, ...]] = ()
     """Fields that hold pictures."""
+
+    @property
+    def pictures(self) -> dict[str, list[str | bytes]]:
+        """Those that are used, by field."""
+        return {
+            field: (getattr(self, field) or [])[: MOST if field in SEVERAL else 1] for field in self.PICTURES
+        }
 
     prompt: Text = Field(default="", description="What the picture shows; text to image needs it.", examples=[EXAMPLE])
     negative_prompt: Text = Field(default="", description="What it should not show.")
@@ -154,6 +168,10 @@ class Pictured(Finishing):
 
 class Text2Img(Pictured):
     prompt: Text = Field(description="What the picture shows.", examples=[EXAMPLE])
+    aspect_ratio: Shape | None = Field(
+        default=None,
+        description="Like 16:9: where width and height are left out, the model's own number of pixels in this shape.",
+    )
 
 
 class Img2Img(Pictured):

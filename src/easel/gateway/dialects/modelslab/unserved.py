@@ -47,7 +47,7 @@ class Unserved(Asked):
 
 SAID: Final[Mapping[str, str]] = {
     "watermark": "the picture carries none",
-    "aspect_ratio": "the size comes from width and height",
+    "aspect_ratio": "the picture has the shape of the one that it begins from",
     **dict.fromkeys(FLUX, "it is for models of the Flux family, and was not used"),
     "init_image": "the picture was drawn without it",
     "mask_image": "the picture was drawn without it",
@@ -57,13 +57,17 @@ SAID: Final[Mapping[str, str]] = {
 }
 
 ELSEWHERE: Final = frozenset(
-    {"init_image", "mask_image", "control_image", "controlnet_model", "controlnet_type", *FLUX}
+    {"init_image", "mask_image", "control_image", "controlnet_model", "controlnet_type", "aspect_ratio", *FLUX}
 )
 """Fields of other routes, and of other families of models."""
 
 WITHOUT_A_WORD: Final[Mapping[str, str]] = {
     "loadbalancer": "the installation's workers share all requests anyway",
     "ip_adapter_scale": "it has an effect with an IP-Adapter only",
+    "strength": "without a picture to begin from there is nothing to be strong about",
+    "auto_hint": "it has an effect with a ControlNet only",
+    "guess_mode": "it has an effect with a ControlNet only",
+    "controlnet_conditioning_scale": "it has an effect with a ControlNet only",
 }
 """Fields that need no answer, and why."""
 

@@ -19,6 +19,7 @@ LARGEST_WHOLE: Final = 2**63 - 1
 LONGEST_NUMBER: Final = 40
 
 _NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
+_SHAPE: Final = re.compile("(?P<across>[1-9][0-9]?)[:/x](?P<down>[1-9][0-9]?)")
 _NO_TEXT: Final = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -76,6 +77,14 @@ def factor(value: object) -> float:
     if not 1 <= times <= 3:
         raise ValueError("must be no, yes, or a number from 1 to 3")
     return times
+
+
+def shape(value: object) -> tuple[int, int]:
+    """16:9, and 16/9 or 16x9."""
+    found = _SHAPE.fullmatch(text(value).strip())
+    if not found:
+        raise ValueError("must be a shape, like 16:9")
+    return int(found["across"]), int(found["down"])
 
 
 def text(value: object) -> str:

@@ -7,7 +7,7 @@ from its own store: it need not find its way back to itself over the network, an
 import base64
 import binascii
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -17,7 +17,6 @@ from anyio.to_thread import run_sync
 
 from easel.artifacts.inputs import StoredInput, store_input, store_mask
 from easel.domain.errors import InvalidRequest, NotFound
-from easel.gateway.dialects.modelslab.schemas import Pictured
 from easel.gateway.files import AS_TEXT
 from easel.gateway.services import Services
 from easel.kit.fetch import FetchError
@@ -26,11 +25,7 @@ AT_ONCE: Final = 8
 """Fetches of a gateway. Slow addresses hold these threads, never those that answer everybody else."""
 
 MASKS: Final = frozenset({"mask_image"})
-CONTROL_IMAGE: Final = "control_image"
-SEVERAL: Final = frozenset({CONTROL_IMAGE})
-"""Fields of whose lists every picture counts."""
-MOST: Final = 4
-"""Of them."""
+"""Fields that hold masks."""
 
 Result = TypeVar("Result")
 
@@ -50,17 +45,16 @@ class Sources:
         """What takes a moment, or waits for somebody else, on one of the threads that are there for it."""
         return await run_sync(act, limiter=self._places)
 
-    async def take_in(self, asked: Pictured) -> Mapping[str, StoredInput]:
-        """By field; of those that hold several, further ones by `nth`.
+    async def take_in(self, pictures: Mapping[str, Sequence[str | bytes]]) -> dict[str, StoredInput]:
+        """Each by its field, further ones of a field by `nth`.
 
         Raises InvalidRequest naming the field of the first picture that cannot be had or read.
         """
-        stored: dict[str, StoredInput] = {}
-        for field in asked.PICTURES:
-            pictures: list[str | bytes] | None = getattr(asked, field)
-            for at, picture in enumerate((pictures or [])[: MOST if field in SEVERAL else 1]):
-                stored[nth(field, at)] = await self.run(partial(self.store, field, picture))
-        return stored
+        return {
+            nth(field, at): await self.run(partial(self.store, field, picture))
+            for field, of_field in pictures.items()
+            for at, picture in enumerate(of_field)
+        }
 
     def store(self, field: str, picture: str | bytes) -> StoredInput:
         data = self.read(field, picture)
