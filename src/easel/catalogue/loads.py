@@ -57,7 +57,9 @@ def wanted_of(load: ModelLoad) -> Wanted:
 
 def latest(session: Session, model_id: str) -> ModelLoad | None:
     """The last one that was asked for under this id."""
-    return session.scalars(select(ModelLoad).filter_by(model_id=model_id).order_by(ModelLoad.id.desc()).limit(1)).first()
+    return session.scalars(
+        select(ModelLoad).filter_by(model_id=model_id).order_by(ModelLoad.id.desc()).limit(1)
+    ).first()
 
 
 def begin(session: Session, clock: Clock, account_id: int, wanted: Wanted, webhook: str | None) -> ModelLoad:

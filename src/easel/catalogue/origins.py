@@ -47,7 +47,7 @@ def source_of(said: str) -> str:
 
 
 def check_format(field: str, said: str, source: str | None) -> None:
-    """Raises InvalidRequest for weights that are said to be a pickle, unless their file's name says that they are not."""
+    """Raises InvalidRequest for weights that are said to be a pickle, unless their file's name says otherwise."""
     if said.casefold() in PICKLE_FORMATS and not (source or "").casefold().endswith(".safetensors"):
         raise refused_pickle(field, f"a {said} file")
 

@@ -20,6 +20,7 @@ from easel.cli.catalogued import installer_of, order_in, write_down
 from easel.cli.context import Installation, open_installation
 from easel.cli.orders import AUTO
 from easel.cli.orphan import stop_with_parent
+from easel.db.session import DATABASE_IS_DOWN
 from easel.domain.errors import DomainError, Unavailable
 from easel.generations.loading import finish_load
 from easel.kit import logs
@@ -48,8 +49,13 @@ def carry_out(load_id: int, attempt: int, /, *, supervised: Annotated[bool, Para
             wanted = loads.wanted_of(loads.held(session, load_id, attempt))
         try:
             _install(installation, wanted, load_id, attempt)
-        except (DomainError, OSError) as error:
-            log.warning("model not loaded", model=wanted.model_id, error=type(error).__name__)
+        except DATABASE_IS_DOWN:
+            raise  # it is tried again
+        except Exception as error:
+            if isinstance(error, (DomainError, OSError)):
+                log.warning("model not loaded", model=wanted.model_id, error=type(error).__name__)
+            else:
+                log.exception("model not loaded", model=wanted.model_id)
             with installation.database.transaction() as session:
                 finish_load(session, installation.clock, load_id, attempt, _said(error))
 
@@ -66,12 +72,16 @@ def _install(installation: Installation, wanted: Wanted, load_id: int, attempt: 
         elsewhere=wanted.source if repository else None,
         family=wanted.family or AUTO,
     )
-    installed = installer_of(order, wanted.kind)(order)
-    with installation.database.transaction() as session:
-        write_down(session, order, installed, {"kind": wanted.kind, "name": wanted.name})
-        finish_load(session, installation.clock, load_id, attempt)
-    if file and Path(installed.weights) != file:
-        file.unlink()  # a folder was made of it
+    used = {order.model.weights if order.model else None}
+    try:
+        installed = installer_of(order, wanted.kind)(order)
+        with installation.database.transaction() as session:
+            write_down(session, order, installed, {"kind": wanted.kind, "name": wanted.name})
+            finish_load(session, installation.clock, load_id, attempt)
+        used.add(installed.weights)
+    finally:
+        if file and str(file) not in used:  # a folder was made of it, or nothing at all
+            file.unlink(missing_ok=True)
     log.info("model loaded", model=wanted.model_id, weights=installed.weights)
 
 
@@ -101,5 +111,9 @@ def _fetched(installation: Installation, wanted: Wanted, attempt: str) -> Path:
         part.unlink(missing_ok=True)
 
 
-def _said(error: DomainError | OSError) -> str:
-    return str(error) if isinstance(error, DomainError) else f"{error.strerror or 'a file could not be used'}"
+def _said(error: Exception) -> str:
+    if isinstance(error, DomainError):
+        return str(error)
+    if isinstance(error, OSError):
+        return error.strerror or "A file could not be used"
+    return f"It could not be installed ({type(error).__name__}); the worker's log says where"

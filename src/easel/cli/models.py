@@ -72,9 +72,7 @@ def install(
     """
     said = {"kind": kind, "provider": provider, "name": name, "licence": licence, "price": price}
     with open_installation() as installation:
-        order = order_in(
-            installation, model_id, given=from_, family=family, objective=objective, tokenizer=tokenizer
-        )
+        order = order_in(installation, model_id, given=from_, family=family, objective=objective, tokenizer=tokenizer)
         _check_words(model_id, order.model, from_, said)
         # No transaction is open during the download, which may take an hour.
         installed = installer_of(order, kind)(order)

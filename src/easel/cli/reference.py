@@ -82,7 +82,8 @@ Text to image also has this one.
 | field | default | what it does |
 |---|---|---|
 {of_text}
-Image to image has the first ones and these. The picture is as large as `init_image`; `width` and `height` do not change that.
+Image to image has the first ones and these. The picture is as large as `init_image`; `width` and `height` do not
+change that.
 
 | field | default | what it does |
 |---|---|---|

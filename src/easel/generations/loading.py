@@ -23,22 +23,27 @@ def ask_for_model(
 ) -> tuple[ModelLoad, bool]:
     """The load of this model, and whether it begins now.
 
-    What was asked for before is answered as it stands; with `anew` what has ended begins again. Raises NotAllowed,
-    InvalidRequest for an id or a kind that cannot be, Conflict while something else is loaded under the same id.
+    What was asked for before is answered as it stands; what has ended begins again with `anew`, or where the model was
+    removed since. Raises NotAllowed, InvalidRequest for an id or a kind that cannot be, Conflict while something else
+    is loaded under the same id.
     """
     require(operator, Power.MANAGE_MODELS)
     check_id(wanted.model_id)
     if webhook:
         outbox.check_url(webhook)
-    _check_model(session.get(Model, wanted.model_id), wanted)
+    model = session.get(Model, wanted.model_id)
+    _check_model(model, wanted)
     before = loads.latest(session, wanted.model_id)
     if before is not None:
         is_same, is_over = loads.wanted_of(before) == wanted, before.finished_at is not None
-        if is_same and not (is_over and anew):
+        is_removed = loads.state_of(before) is LoadState.LOADED and (model is None or model.weights is None)
+        if is_same and not (is_over and (anew or is_removed)):
             return before, False
         if not is_over:
             raise Conflict(f"{wanted.model_id} is being loaded from elsewhere; wait for its end, or choose another id")
-    note(session, clock, operator, f"had {wanted.model_id} installed from {wanted.source or 'where the catalogue says'}")
+    note(
+        session, clock, operator, f"had {wanted.model_id} installed from {wanted.source or 'where the catalogue says'}"
+    )
     return loads.begin(session, clock, operator.id, wanted, webhook), True
 
 

@@ -211,7 +211,9 @@ PART = st.text(alphabet=st.characters(exclude_categories=("Cs",)), min_size=1, m
     deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(
-    number=st.integers(0, 10_000), part=PART, query=st.dictionaries(st.sampled_from([*ALL_NAMES, "junk"]), PART, max_size=6)
+    number=st.integers(0, 10_000),
+    part=PART,
+    query=st.dictionaries(st.sampled_from([*ALL_NAMES, "junk"]), PART, max_size=6),
 )
 def test_no_path_and_no_query_break_a_get(shop: Shop, number: int, part: str, query: dict[str, str]) -> None:
     app = cast(FastAPI, shop.client.app)

@@ -54,14 +54,17 @@ def test_a_file_at_an_address_is_fetched_examined_and_installed(
 ) -> None:
     answers = {
         "/a.safetensors": Answer(body=save({"emb_params": torch.zeros(3, 1024)})),
+        "/b.safetensors": Answer(body=save({"what": torch.zeros(3)})),
         "/download": Answer(body=b"PK\x03\x04 an archive of pickles"),
     }
     receiver.answer = lambda request: answers[request.path]
     ask(database, f"{receiver.url}/a.safetensors")
+    ask(database, f"{receiver.url}/b.safetensors", "no-style")
     ask(database, f"{receiver.url}/download", "a-pickle")
     while carry_out_next(database, CLOCK, command, threading.Event()):
         pass
     assert came_to(database) == (LoadState.LOADED, None)
+    assert came_to(database, "no-style")[0] is LoadState.FAILED
     assert "is a pickle, which can run code" in str(came_to(database, "a-pickle")[1])
     with database.transaction() as session:
         model = session.get_one(Model, "my-style")
@@ -70,8 +73,8 @@ def test_a_file_at_an_address_is_fetched_examined_and_installed(
         assert Path(str(model.weights)).is_file()
         assert session.get(Model, "a-pickle") is None
         told = session.scalars(select(WebhookDelivery)).all()
-        assert sorted('"status":"success"' in str(event.body) for event in told) == [False, True]
-    assert list(data.rglob("*.part")) == []
+        assert sorted('"status":"success"' in str(event.body) for event in told) == [False, False, True]
+    assert [path.parent.name for path in (data / "models").rglob("*.*")] == ["my-style"], "what failed leaves nothing"
 
 
 def test_a_process_that_dies_is_not_tried_for_ever(database: Database) -> None:

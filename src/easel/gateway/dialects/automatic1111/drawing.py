@@ -19,11 +19,11 @@ from easel.gateway.dialects.automatic1111.drafts import Inputs, Settled, orders_
 from easel.gateway.dialects.automatic1111.inputs import Paste, Size, prepare
 from easel.gateway.dialects.automatic1111.options import DIALECT
 from easel.gateway.dialects.automatic1111.schemas import Drawing, Img2Img
-from easel.gateway.sources import Sources
 from easel.gateway.errors import Refusal
 from easel.gateway.idempotency import Terms
 from easel.gateway.ordering import place_all
 from easel.gateway.services import Services
+from easel.gateway.sources import Sources
 from easel.generations.queries import GenerationView
 from easel.jobs.states import JobState
 from easel.kit.ids import new_uuid

@@ -31,12 +31,12 @@ from easel.gateway.dialects.automatic1111.schemas import (
     Txt2Img,
     check_plain,
 )
-from easel.gateway.sources import Sources
 from easel.gateway.errors import Refusal
 from easel.gateway.idempotency import terms_of
 from easel.gateway.incoming import Fields, read_incoming
 from easel.gateway.previews import preview_of
 from easel.gateway.services import Services, base_url_of
+from easel.gateway.sources import Sources
 from easel.gateway.waiting import wait_until_finished
 from easel.jobs.states import JobState
 

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from easel.accounts.tables import ApiKey, Scope
 from easel.gateway.auth import as_key
-from easel.gateway.sources import Sources
 from easel.gateway.services import Services
+from easel.gateway.sources import Sources
 
 Result = TypeVar("Result")
 

@@ -19,9 +19,9 @@ from easel.domain.errors import InvalidRequest
 from easel.gateway.auth import as_account, key_of
 from easel.gateway.dialects.modelslab.calls import Handler
 from easel.gateway.dialects.modelslab.schemas import Asked, Images, Name, Switch, Text, Whole
-from easel.gateway.sources import Sources
 from easel.gateway.incoming import Fields, read_incoming
 from easel.gateway.services import Services, base_url_of
+from easel.gateway.sources import Sources
 from easel.generations.expire import TEMPORARY
 
 LARGEST_UPLOAD: Final = 5 * 10**6

@@ -24,12 +24,12 @@ from easel.gateway.dialects.modelslab.pictures import keeping
 from easel.gateway.dialects.modelslab.reading import NOTHING, Reading, Stored, place
 from easel.gateway.dialects.modelslab.schemas import Fetch
 from easel.gateway.dialects.modelslab.shapes import WalletBalance
-from easel.gateway.sources import Sources
 from easel.gateway.dialects.modelslab.translation import in_english
 from easel.gateway.errors import Refusal
 from easel.gateway.idempotency import terms_of
 from easel.gateway.incoming import read_incoming
 from easel.gateway.services import Services, base_url_of
+from easel.gateway.sources import Sources
 from easel.gateway.waiting import wait_until_finished
 from easel.generations.assets import id_of
 from easel.generations.queries import GenerationView, get_view

@@ -97,9 +97,7 @@ class Pictured(Finishing):
     @property
     def pictures(self) -> dict[str, list[str | bytes]]:
         """Those that are used, by field."""
-        return {
-            field: (getattr(self, field) or [])[: MOST if field in SEVERAL else 1] for field in self.PICTURES
-        }
+        return {field: (getattr(self, field) or [])[: MOST if field in SEVERAL else 1] for field in self.PICTURES}
 
     prompt: Text = Field(default="", description="What the picture shows; text to image needs it.", examples=[EXAMPLE])
     negative_prompt: Text = Field(default="", description="What it should not show.")
