@@ -71,9 +71,9 @@ class Money(RuleBasedStateMachine):
         if amount == 0:
             assert answer is InvalidRequest
         elif key in self.payments:
-            assert answer is (None if self.payments[key] == (who, amount) else Conflict)
+            assert answer is (False if self.payments[key] == (who, amount) else Conflict)
         else:
-            assert answer is None
+            assert answer is True
             self.payments[key] = (who, amount)
             self.available[who] += amount
 
@@ -155,11 +155,12 @@ class Money(RuleBasedStateMachine):
             assert answer is InvalidRequest
         elif known is not None:
             # A payback books what there was then; asked again, it is the one that was booked.
-            assert answer is (None if goes_below or known == (who, change) else Conflict)
+            same = False if verb is ledger.adjust else None
+            assert answer is (same if goes_below or known == (who, change) else Conflict)
         elif self.available[who] + change < 0 and not goes_below:
             assert answer is NotEnoughCredit
         else:
-            assert answer is None
+            assert answer is (True if verb is ledger.adjust else None)
             self.others[f"{name} {key}"] = (who, change)
             self.available[who] = max(0, self.available[who] + change)
 
