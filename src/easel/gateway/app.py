@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from threading import Lock
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
@@ -93,14 +94,19 @@ class Door(FastAPI):
     at the first one, which waits for seconds. Our routers say all that there is to say themselves.
     """
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._document: dict[str, Any] | None = None
+        self._writing = Lock()
+
     def include_router(self, router: APIRouter) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         self.router.routes.extend(router.routes)
 
     def openapi(self) -> dict[str, Any]:
-        """The document that /openapi.json answers; made once."""
-        document = self.openapi_schema or complete(super().openapi(), SHAPES.get, self)
-        self.openapi_schema = document
-        return document
+        """The document that /openapi.json answers; made once, and whole before anybody has it."""
+        with self._writing:
+            self._document = self._document or complete(super().openapi(), SHAPES.get, self)
+            return self._document
 
 
 def warm(app: Door) -> None:

@@ -333,16 +333,17 @@ class TestReset:
     def test_of_two_resets_at_once_one_wins(self, house: House, ann: Account, same: bool) -> None:
         tokens = [self.ask(house)] * 2 if same else [self.ask(house), self.ask(house)]
         wanted = ["one of the two passwords", "the other of the two"]
+        browsers = [another(house, house.services.doors).browser for _ in tokens]
         start = Barrier(2)
 
         def reset(number: int) -> int:
-            mine = another(house, house.services.doors)
-            page = mine.browser.get(f"/reset?token={tokens[number]}").text.partition("<main")[2]
+            browser = browsers[number]
+            page = browser.get(f"/reset?token={tokens[number]}").text.partition("<main")[2]
             csrf = re.search(r'name="csrf" value="([^"]*)"', page)
             assert csrf
             sent = {"csrf": unescape(csrf[1]), "token": tokens[number], "password": wanted[number]}
             start.wait(timeout=30)
-            return mine.browser.post("/reset", data=sent, follow_redirects=False).status_code
+            return browser.post("/reset", data=sent, follow_redirects=False).status_code
 
         with ThreadPoolExecutor(2) as pool:
             codes = list(pool.map(reset, range(2)))
