@@ -1,5 +1,6 @@
 """The model page: the form, the order it places and the output panel."""
 
+from dataclasses import replace
 from typing import Annotated
 from urllib.parse import quote
 
@@ -25,7 +26,7 @@ from easel.site.models import Models, find_shown, model_page, view_of
 from easel.site.panel import Shown, checkpoint_of, panel_of
 from easel.site.restoring import restored, text_in
 from easel.site.sent import Sent, read_sent
-from easel.site.site import Site, Visitor
+from easel.site.site import Site, Visitor, money_of
 from easel.site.twins import html, wants_markdown
 
 
@@ -41,6 +42,8 @@ class Playground:
             model = find_shown(session, provider, model_id)
             visitor = self._site.visitor(session, request)
             view = self._asked_view(session, request, model, visitor)
+            if visitor and view:  # read anew: the order may have ended since, and given back what it held
+                visitor = replace(visitor, balance=money_of(session, visitor.account))
         form = PlaygroundForm.of(request.query_params.multi_items())
         if view is not None:
             said = {"picture": form.picture, "mask": ""} if form.picture else {}
