@@ -12,6 +12,7 @@ from easel.bench.arrivals import Arrival, Gaps, arrivals, bursts, poisson
 from easel.bench.measure import percentile, prompt
 from easel.bench.scenario import Bench, Line, Report
 from easel.bench.serving import Clock, InBatches, Policy, RunningClock, TimedRunner, Times, Together, ToldClock, drive
+from easel.engine.batch import BatchKey
 from easel.engine.costs import ENOUGH
 from easel.engine.engine import Engine, Runner
 from easel.engine.request import PictureRequest
@@ -53,7 +54,7 @@ def run(bench: Bench) -> Report:
 def measure(bench: Bench, runner: TorchRunner) -> Times:
     """Calls of each size, by the engine's own stopwatch, and what a picture takes beside its calls."""
     seconds: dict[int, float] = {}
-    kind = (bench.subject.checkpoint, bench.subject.side, bench.subject.side)
+    kind = BatchKey(bench.subject.checkpoint, bench.subject.side, bench.subject.side).kind
     for rows in (1, 2, 4, 8):
         engine = Engine(runner, max_rows=max(2, rows), deterministic=rows <= 2)
         guidance = 1.0 if rows == 1 else peers.GUIDANCE

@@ -77,6 +77,7 @@ def openvino(subject: Subject, cache: Path | None = None, *, eight_bits: bool = 
     from easel.engine.backends.base import Opened
     from easel.engine.backends.families import run_by
     from easel.engine.backends.opening import Opener
+    from easel.engine.control.residuals import no_residuals
     from easel.engine.families import family_named
     from easel.engine.families.source import Source
 
@@ -94,7 +95,7 @@ def openvino(subject: Subject, cache: Path | None = None, *, eight_bits: bool = 
 
         def forward(self, latents: Any, timestep: Any, encoder_hidden_states: Any, **_: Any) -> Tensors:
             timesteps = torch.as_tensor(timestep, dtype=torch.float32).expand(len(latents))
-            return (network(nothing, latents, timesteps, encoder_hidden_states),)
+            return (network(nothing, latents, timesteps, encoder_hidden_states, no_residuals(latents)),)
 
     decoder = family.autoencoder.decoder
     pipeline.register_modules(unet=UNet(pipeline.unet))
