@@ -95,6 +95,9 @@ def denoiser(
     decay_from: Annotated[float, Parameter(help="Share of the run after which the rate falls in a line.")] = 0.6,
     average: Annotated[float, Parameter(help="Decay of the averaged weights, a step.")] = 0.998,
     middle: Annotated[float, Parameter(help="Share of the noise levels bent to the middle.")] = 0.5,
+    reading: Annotated[
+        float, Parameter(help="Weight of what the network cannot tell of the shapes and colours it draws.")
+    ] = 0.03,
     mix: Annotated[
         dict[str, float] | None,
         Parameter(help="Shares of the world's categories, as --mix.single 0.4; what is not named is not drawn."),
@@ -112,7 +115,7 @@ def denoiser(
 
     recipe = stage.Recipe(
         minutes=minutes, steps=steps, batch=batch, processes=processes, rate=rate, warmup=warmup, middle=middle,
-        decay_from=decay_from, average=average, mix=mix, seed=seed,
+        reading=reading, decay_from=decay_from, average=average, mix=mix, seed=seed,
         channels=tuple(channels), layers=layers, device=device,
     )  # fmt: skip
     before = start_from / "denoiser" if start_from else None

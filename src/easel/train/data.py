@@ -19,6 +19,7 @@ from easel.train import tokenizer as tokens
 from easel.train.autoencoder import pictures
 from easel.train.captions import caption
 from easel.train.checkpoint import finished, write_json
+from easel.train.layout import labels
 from easel.train.parallel import launch
 
 SHARD = 1000
@@ -60,28 +61,41 @@ def _make(
         )
     for shard in range(first + rank, first + shards, processes):
         path = out / f"{shard:05d}.latents.npy"
-        if path.exists():
-            continue
         seeds = list(range(shard * SHARD, (shard + 1) * SHARD))
+        if path.exists():
+            if not _beside(path, "labels").exists():  # a shard from before there were any
+                _label(path, seeds, np.load(path, mmap_mode="r").shape[-1])
+            continue
         latents = [vae.encode(pictures(seeds[i : i + 20], resolution)).latent_dist.mode() for i in range(0, SHARD, 20)]
         rng = random.Random(f"captions {shard}")
         said = [caption(world.scene(seed), rng).text for seed in seeds for _ in range(CAPTIONS)]
         ids = torch.tensor(tokens.encode(vocabulary, said))
         states = torch.cat([text_encoder.embed(text, ids[i : i + 100]).half() for i in range(0, len(ids), 100)])
         np.save(out / f"{shard:05d}.states.npy", states.view(SHARD, CAPTIONS, *states.shape[1:]).numpy())
-        # The latents come last: a shard without them is not yet there.
+        # The latents come after them: a shard without latents is not yet there.
         np.save(
             out / f"{shard:05d}.categories.npy", np.array([CATEGORIES.index(world.category(seed)) for seed in seeds])
         )
+        _label(path, seeds, latents[0].shape[-1])
         partial = out / f"{shard:05d}.partial.npy"
         np.save(partial, (torch.cat(latents) * vae.config.scaling_factor).half().numpy())
         partial.rename(path)
+
+
+def _label(latents: Path, seeds: list[int], side: int) -> None:
+    """Keep what stands where in the pictures of these seeds, beside their latents."""
+    np.save(_beside(latents, "labels"), np.stack([labels(world.scene(seed), side) for seed in seeds]))
+
+
+def _beside(latents: Path, name: str) -> Path:
+    return latents.with_name(latents.name.replace("latents", name))
 
 
 @dataclass
 class Batch:
     latents: torch.Tensor
     states: torch.Tensor  # (rows, LENGTH, WIDTH): the caption's, or the empty caption's
+    labels: torch.Tensor  # (rows, 2, side, side): see layout.labels
 
 
 class Cache:
@@ -94,6 +108,7 @@ class Cache:
         self.empty = torch.from_numpy(np.load(folder / "empty.npy")).float()
         self.latents: list[np.ndarray] = []
         self.states: list[np.ndarray] = []
+        self.labels: list[np.ndarray] = []
         self.categories: list[np.ndarray] = []  # for each category, the numbers of its pictures
 
     def shape(self) -> dict[str, int]:
@@ -107,9 +122,14 @@ class Cache:
         names = sorted(self.folder.glob("*.latents.npy"))[:limit]
         for path in names[len(self.latents) :]:
             self.latents.append(np.load(path, mmap_mode="r"))
-            self.states.append(np.load(str(path).replace("latents", "states"), mmap_mode="r"))
+            self.states.append(np.load(_beside(path, "states"), mmap_mode="r"))
+            if not _beside(path, "labels").exists():
+                raise InvalidRequest(
+                    "run", f"{path.name} has no labels beside it: run `easel train cache` again, which adds them."
+                )
+            self.labels.append(np.load(_beside(path, "labels"), mmap_mode="r"))
         if self.latents:
-            kinds = np.concatenate([np.load(str(path).replace("latents", "categories")) for path in names])
+            kinds = np.concatenate([np.load(_beside(path, "categories")) for path in names])
             self.categories = [np.nonzero(kinds == i)[0] for i in range(len(CATEGORIES))]
         else:
             raise _no_pictures(self.folder)
@@ -120,15 +140,16 @@ class Cache:
 
         `mix` draws the categories in other shares than the world did.
         """
-        latents, states = [], []
+        latents, states, said = [], [], []
         shares = np.array([(mix or world.DEFAULT_MIX).get(name, 0.0) for name in CATEGORIES])
         for category in rng.choice(len(CATEGORIES), rows, p=shares / shares.sum()):
             shard, row = divmod(int(rng.choice(self.categories[category])), SHARD)
             latents.append(torch.from_numpy(np.array(self.latents[shard][row])))
+            said.append(torch.from_numpy(np.array(self.labels[shard][row])))
             which = int(rng.integers(0, CAPTIONS))
             dropped = rng.random() < dropout
             states.append(self.empty if dropped else torch.from_numpy(np.array(self.states[shard][row, which])).float())
-        return Batch(torch.stack(latents).float(), torch.stack(states))
+        return Batch(torch.stack(latents).float(), torch.stack(states), torch.stack(said))
 
 
 def check_mix(mix: world.Mix) -> None:

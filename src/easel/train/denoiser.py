@@ -18,6 +18,7 @@ from easel.domain.errors import InvalidRequest
 from easel.train import checkpoint, parallel, schedule
 from easel.train.data import Cache, check_mix
 from easel.train.ema import Average
+from easel.train.layout import Reader
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Recipe:
     dropout: float = 0.1  # captions replaced by the empty one
     average: float = 0.998  # decay of the averaged weights
     middle: float = 0.5  # share of the noise levels bent towards the middle
+    reading: float = 0.03  # weight of what the network cannot tell of shapes and colours (layout.Reader)
     mix: dict[str, float] | None = None  # shares of the world's categories, where they differ from the world's own
     seed: int = 1
     save_minutes: float = 4.0
@@ -93,7 +95,14 @@ def _check(out: Path, cache: Path, recipe: Recipe, resume: bool, start_from: Pat
         check_mix(recipe.mix)
     Cache(cache).grow(1)
     for run in [out] * resume + [start_from] * (start_from is not None):
-        before = recipe_of(checkpoint.load(run / "checkpoint.pt"))
+        state = checkpoint.load(run / "checkpoint.pt")
+        before = recipe_of(state)
+        if run == out and "reader" not in state:
+            raise InvalidRequest(
+                "resume",
+                f"The checkpoint in {run} is from before networks told what stands where, and cannot be resumed: "
+                "begin another run with --start-from.",
+            )
         if (before.channels, before.layers) != (tuple(recipe.channels), recipe.layers):
             raise InvalidRequest(
                 "channels",
@@ -121,7 +130,8 @@ def _train(
     network = build(recipe, **shape).to(device)
     if start_from is not None:
         network.load_state_dict(checkpoint.load(start_from / "checkpoint.pt")["average"])
-    parameters = [p for p in network.parameters() if p.requires_grad]
+    reader = Reader(network).to(device)
+    parameters = [p for module in (network, reader) for p in module.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=recipe.rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
     average = Average(network, recipe.average)
     alpha, sigma = (table.to(device)[:, None, None, None] for table in schedule.tables())
@@ -131,6 +141,7 @@ def _train(
     if resume:
         state = checkpoint.load(out / "checkpoint.pt")
         network.load_state_dict(state["network"])
+        reader.load_state_dict(state["reader"])
         average.load_state_dict(state["average"], state["loop"]["step"])
         optimizer.load_state_dict(state["optimizer"])
         for group in optimizer.param_groups:
@@ -169,7 +180,7 @@ def _train(
                 loop["shards"] = int(parallel.share(cache.grow(), processes))
                 cache.grow(loop["shards"])
             if rank == 0:
-                _save(out, network, average, optimizer, recipe, loop, shape)
+                _save(out, network, reader, average, optimizer, recipe, loop, shape)
         if over:
             break
 
@@ -185,7 +196,8 @@ def _train(
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             made = network(a * latents + s * noise, times, states).sample
         loss = (made.float() - (a * noise - s * latents)).square().mean()
-        loss.backward()
+        reading = reader.loss(batch.labels.to(device))
+        (loss + recipe.reading * reading).backward()
         parallel.average_gradients(parameters, processes)
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         rate = learning_rate(recipe, loop["step"], done)
@@ -204,11 +216,12 @@ def _train(
         if loop["step"] % 50 == 0 or 0 < recipe.steps <= 100:
             shown = parallel.mean(value, processes)
             smooth = parallel.mean(loop["loss"], processes)
+            told = parallel.mean(reading.item(), processes)
             if rank == 0:
-                bar.set_postfix(loss=f"{smooth:.4f}")
+                bar.set_postfix(loss=f"{smooth:.4f}", reading=f"{told:.3f}")
                 checkpoint.append_log(out / "log.jsonl", {
                     "step": loop["step"], "samples": loop["samples"], "minutes": loop["seconds"] / 60, "loss": shown,
-                    "smooth": smooth, "rate": rate, "shards": loop["shards"],
+                    "smooth": smooth, "reading": told, "rate": rate, "shards": loop["shards"],
                 })  # fmt: skip
     bar.close()
     if rank == 0:
@@ -216,11 +229,11 @@ def _train(
         print(f"denoiser: {spent}, smoothed loss {loop['loss']:.4f}")
 
 
-def _save(out: Path, network: UNet2DConditionModel, average: Average, optimizer: torch.optim.Optimizer, recipe: Recipe,
-          loop: dict[str, Any], shape: dict[str, int]) -> None:  # fmt: skip
+def _save(out: Path, network: UNet2DConditionModel, reader: Reader, average: Average, optimizer: torch.optim.Optimizer,
+          recipe: Recipe, loop: dict[str, Any], shape: dict[str, int]) -> None:  # fmt: skip
     checkpoint.save(out / "checkpoint.pt", {
-        "network": network.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict(),
-        "recipe": asdict(recipe), "loop": dict(loop), "shape": shape,
+        "network": network.state_dict(), "reader": reader.state_dict(), "average": average.state_dict(),
+        "optimizer": optimizer.state_dict(), "recipe": asdict(recipe), "loop": dict(loop), "shape": shape,
     })  # fmt: skip
 
 

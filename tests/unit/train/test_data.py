@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from easel.domain.errors import InvalidRequest
 from easel.train import data, world
 
 
@@ -20,6 +21,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
         np.save(
             folder / f"{shard:05d}.categories.npy", np.array([data.CATEGORIES.index(world.category(s)) for s in seeds])
         )
+        np.save(folder / f"{shard:05d}.labels.npy", np.full((data.SHARD, 2, 2, 2), shard, np.uint8))
         np.save(folder / f"{shard:05d}.latents.npy", latents)
     return folder
 
@@ -50,6 +52,22 @@ def test_the_mix_decides_which_categories_are_drawn(cache: Path):
     for latent in pictures.batch(60, 0.0, np.random.default_rng(1), only_pairs).latents:
         seed = int(latent[0, 0, 1]) * data.SHARD + int(latent[0, 0, 0])
         assert world.category(seed) == "pair"
+
+
+def test_labels_come_with_their_pictures(cache: Path):
+    pictures = data.Cache(cache)
+    pictures.grow()
+    batch = pictures.batch(50, 0.0, np.random.default_rng(3))
+    assert batch.labels.shape == (50, 2, 2, 2)
+    assert [int(said[0, 0, 0]) for said in batch.labels] == [int(latent[0, 0, 1]) for latent in batch.latents]
+
+
+def test_shards_from_before_there_were_labels_say_how_to_get_them(cache: Path, tmp_path: Path):
+    for file in cache.iterdir():
+        if "labels" not in file.name:
+            (tmp_path / file.name).symlink_to(file)
+    with pytest.raises(InvalidRequest, match="easel train cache"):
+        data.Cache(tmp_path).grow()
 
 
 def test_captions_are_dropped_at_the_rate_asked_for(cache: Path):

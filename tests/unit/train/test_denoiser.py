@@ -64,6 +64,15 @@ def test_resuming_nothing_is_refused_with_a_sentence(stages: Path, tmp_path: Pat
         denoiser.train(tmp_path, stages / "cache", denoiser.Recipe(steps=1, **TINY), resume=True)
 
 
+def test_a_checkpoint_without_a_reader_is_refused_with_a_sentence(stages: Path, tmp_path: Path):
+    recipe = denoiser.Recipe(steps=1, **TINY)
+    denoiser.train(tmp_path, stages / "cache", recipe)
+    state = checkpoint.load(tmp_path / "checkpoint.pt")
+    checkpoint.save(tmp_path / "checkpoint.pt", {name: part for name, part in state.items() if name != "reader"})
+    with pytest.raises(InvalidRequest, match="--start-from"):
+        denoiser.train(tmp_path, stages / "cache", recipe, resume=True)
+
+
 def test_an_empty_cache_is_refused_with_a_sentence(tmp_path: Path):
     np.save(tmp_path / "empty.npy", np.zeros((32, 8), np.float16))
     with pytest.raises(InvalidRequest, match="easel train cache"):
