@@ -69,27 +69,33 @@ def advance(canvases: Sequence[Canvas], steps: Sequence[Step], latents: torch.Te
 
     draw_noise(canvases, steps)
 
-    def column(numbers: list[float]) -> torch.Tensor:
-        return torch.tensor(numbers, dtype=torch.float32).to(latents.device).view(-1, 1, 1, 1)
+    ages = max(len(step.predictions) for step in steps)
+    numbers = [
+        [step.prediction.x, step.prediction.out, step.keep, step.kept, step.noise]
+        + [_weight(step, age) for age in range(ages)]
+        for step in steps
+    ]
+    # One tensor of all coefficients: on a small network, many small ones take as long as the sums themselves.
+    columns = torch.tensor(numbers, dtype=torch.float32).to(latents.device).view(len(steps), -1, 1, 1, 1).unbind(1)
+    x, out, keep, keep_older, noisy, newest_weight, *older_weights = columns
 
-    prediction = column([step.prediction.x for step in steps]) * latents
-    prediction += column([step.prediction.out for step in steps]) * answers
+    prediction = x * latents
+    prediction += out * answers
     remembered = [_remember(canvas, newest) for canvas, newest in zip(canvases, prediction, strict=True)]
 
-    moved = column([step.keep for step in steps]) * latents
-    moved += column([step.predictions[0] for step in steps]) * prediction
-    for age in range(1, max(len(step.predictions) for step in steps)):
-        older = [past[age] if age < len(past) else past[0] for past in remembered]
-        moved += column([_weight(step, age) for step in steps]) * torch.stack(older)
+    moved = keep * latents
+    moved += newest_weight * prediction
+    for age, weight in enumerate(older_weights, start=1):
+        moved += weight * torch.stack([past[age] if age < len(past) else past[0] for past in remembered])
     if any(step.kept for step in steps):
         kept = [own if canvas.kept is None else canvas.kept for canvas, own in zip(canvases, latents, strict=True)]
-        moved += column([step.kept for step in steps]) * torch.stack(kept)
+        moved += keep_older * torch.stack(kept)
     if any(step.noise for step in steps):
         noise = [
             torch.zeros_like(latents[0]) if canvas.drawn is None else canvas.drawn.to(latents.device)
             for canvas in canvases
         ]
-        moved += column([step.noise for step in steps]) * torch.stack(noise)
+        moved += noisy * torch.stack(noise)
 
     landed = [
         own if canvas.known is None else canvas.known.beside(own, step.lands)

@@ -29,6 +29,8 @@ class Rows:
         return len(self.requests)
 
     def of(self, places: Sequence[int]) -> Self:
+        if places == list(range(len(self))):
+            return self
         return replace(
             self,
             requests=[self.requests[place] for place in places],

@@ -14,7 +14,8 @@ def guided(rows: Sequence[Row], answers: torch.Tensor, pictures: int) -> torch.T
     prompt has its first prompt in that place.
     """
     firsts = answers[:pictures]
-    base = answers[base_rows(rows, pictures)]
+    places = base_rows(rows, pictures)
+    base = answers[pictures:] if places == list(range(pictures, len(rows))) else answers[places]
     factors = torch.tensor([row.factor for row in rows], dtype=torch.float32).to(answers.device).view(-1, 1, 1, 1)
     result = base + factors[:pictures] * (firsts - base)
     for at, row in enumerate(rows):
