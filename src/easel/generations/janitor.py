@@ -4,7 +4,6 @@ Jobs of silent workers go back to the queue, requests that nobody waits for any 
 results are kept as long as the installation says, and what has served its purpose is deleted.
 """
 
-import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from easel.generations.expire import Keep, expire_results
 from easel.generations.idempotency import forget_old
 from easel.generations.recover import give_up_overdue, recover_expired
 from easel.kit.clock import Clock
+from easel.kit.repeating import repeating
 
 log = structlog.get_logger()
 
@@ -85,27 +85,16 @@ def janitor(
 
     `tell` is called once for each balance that has become low; it must not raise.
     """
-    stopping = threading.Event()
+    clean_at = time.monotonic()
 
-    def run() -> None:
-        clean_at = time.monotonic()
-        while not stopping.is_set():
-            try:
-                recover(database, clock)
-                if time.monotonic() >= clean_at:
-                    settle(database, clock, tell)
-                    clean(database, clock, blobs, keep)
-                    clean_at = time.monotonic() + CLEAN_SECONDS
-            except (*DATABASE_IS_DOWN, *STORE_IS_AWAY) as error:
-                log.warning("cleaning waits", error=type(error).__name__)
-            except Exception:  # whatever it was, lost jobs must be found again the next time
-                log.exception("cleaning failed; it is tried again")
-            stopping.wait(LOOK_SECONDS)
+    def look(_: object) -> bool:
+        nonlocal clean_at
+        recover(database, clock)
+        if time.monotonic() >= clean_at:
+            settle(database, clock, tell)
+            clean(database, clock, blobs, keep)
+            clean_at = time.monotonic() + CLEAN_SECONDS
+        return False
 
-    thread = threading.Thread(target=run, name="janitor", daemon=True)
-    thread.start()
-    try:
+    with repeating("janitor", look, pause=LOOK_SECONDS, away=(*DATABASE_IS_DOWN, *STORE_IS_AWAY)):
         yield
-    finally:
-        stopping.set()
-        thread.join()

@@ -12,6 +12,7 @@ from easel.catalogue import loads
 from easel.db.session import DATABASE_IS_DOWN, Database
 from easel.generations.loading import give_up_lost
 from easel.kit.clock import Clock
+from easel.kit.repeating import repeating
 
 log = structlog.get_logger()
 
@@ -27,26 +28,12 @@ def loading(
     database: Database, clock: Clock, command: Command, *, look_seconds: float = LOOK_SECONDS
 ) -> Generator[None]:
     """Carry out what is asked for, in a thread, for as long as the block runs. Any number of workers may do so."""
-    stopping = threading.Event()
 
-    def run() -> None:
-        while not stopping.is_set():
-            try:
-                while carry_out_next(database, clock, command, stopping):
-                    pass
-            except DATABASE_IS_DOWN as error:
-                log.warning("loading waits", error=type(error).__name__)
-            except Exception:  # whatever it was, the next one may go well
-                log.exception("loading failed; it is tried again")
-            stopping.wait(look_seconds)
+    def carry_out(stopping: threading.Event) -> bool:
+        return carry_out_next(database, clock, command, stopping)
 
-    thread = threading.Thread(target=run, name="loads", daemon=True)
-    thread.start()
-    try:
+    with repeating("loads", carry_out, pause=look_seconds, away=DATABASE_IS_DOWN, patience=STOP_SECONDS):
         yield
-    finally:
-        stopping.set()
-        thread.join(STOP_SECONDS)
 
 
 def carry_out_next(database: Database, clock: Clock, command: Command, stopping: threading.Event) -> bool:
