@@ -1,13 +1,13 @@
 """The catalogue: what a customer may name by `model_id`; and what is being installed into it."""
 
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Identity, Index, Text, text
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from easel.db.base import Base
+from easel.db.leased import Leased
 from easel.domain.money import Micros
 
 
@@ -62,7 +62,7 @@ class Model(Base):
     """What else the weights say of themselves, by kind: a LoRA's rank and base, a file's title and author."""
 
 
-class ModelLoad(Base):
+class ModelLoad(Leased, Base):
     """A model that somebody asked for over HTTP, and what came of it: see catalogue/loads.py."""
 
     __tablename__ = "model_loads"
@@ -71,17 +71,9 @@ class ModelLoad(Base):
         Index("ix_model_loads_open", "model_id", unique=True, postgresql_where=text("finished_at IS NULL")),
     )
 
-    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     model_id: Mapped[str]
     account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
     """Who asked."""
     wanted: Mapped[dict[str, Any]] = mapped_column(JSONB)
     """The fields of `loads.Wanted`."""
     webhook: Mapped[str | None]
-    attempts: Mapped[int] = mapped_column(server_default="0")
-    lease_until: Mapped[datetime | None]
-    """Until when a worker has it in hand, unless it says so anew; None while it waits, and at its end."""
-    error: Mapped[str | None]
-    """Why it failed."""
-    created_at: Mapped[datetime]
-    finished_at: Mapped[datetime | None]

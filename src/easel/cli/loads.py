@@ -15,11 +15,13 @@ from cyclopts import Parameter
 from easel.catalogue import loads
 from easel.catalogue.loads import Wanted
 from easel.catalogue.origins import is_pickle, refused_pickle
+from easel.catalogue.tables import ModelLoad
 from easel.catalogue.weights import hub_repository
 from easel.cli.catalogued import installer_of, order_in, write_down
 from easel.cli.context import Installation, open_installation
 from easel.cli.orders import AUTO
 from easel.cli.orphan import stop_with_parent
+from easel.db import leased
 from easel.db.session import DATABASE_IS_DOWN
 from easel.domain.errors import DomainError, Unavailable
 from easel.generations.loading import finish_load
@@ -46,7 +48,7 @@ def carry_out(load_id: int, attempt: int, /, *, supervised: Annotated[bool, Para
         stop_with_parent()
     with open_installation(settings) as installation:
         with installation.database.transaction() as session:
-            wanted = loads.wanted_of(loads.held(session, load_id, attempt))
+            wanted = loads.wanted_of(leased.held(session, ModelLoad, load_id, attempt))
         try:
             _install(installation, wanted, load_id, attempt)
         except DATABASE_IS_DOWN:

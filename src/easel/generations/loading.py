@@ -11,6 +11,7 @@ from easel.catalogue import loads
 from easel.catalogue.loads import LoadState, Wanted
 from easel.catalogue.queries import check_id
 from easel.catalogue.tables import Model, ModelLoad
+from easel.db import leased
 from easel.domain.errors import Conflict, InvalidRequest
 from easel.kit.clock import Clock
 from easel.webhooks import outbox
@@ -49,12 +50,12 @@ def ask_for_model(
 
 def finish_load(session: Session, clock: Clock, load_id: int, attempt: int, error: str | None = None) -> None:
     """The worker has installed it, or found out why it cannot. Raises Conflict when it is another attempt's."""
-    _end(session, clock, loads.held(session, load_id, attempt), error)
+    _end(session, clock, leased.held(session, ModelLoad, load_id, attempt), error)
 
 
 def give_up_lost(session: Session, clock: Clock) -> int:
     """Fail what was lost too often. Any process may call this, as often as it likes."""
-    given_up = loads.lost(session, clock)
+    given_up = leased.lost(session, clock, ModelLoad)
     for load in given_up:
         _end(session, clock, load, LOST.format(load.attempts))
     return len(given_up)
@@ -80,6 +81,6 @@ def _check_model(model: Model | None, wanted: Wanted) -> None:
 
 
 def _end(session: Session, clock: Clock, load: ModelLoad, error: str | None) -> None:
-    loads.end(session, clock, load, error)
+    leased.end(session, clock, load, error)
     if load.webhook:
         outbox.enqueue(session, clock, load.account_id, load.webhook, told_of(load))

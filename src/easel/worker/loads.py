@@ -8,7 +8,8 @@ from typing import Final, TypeAlias
 
 import structlog
 
-from easel.catalogue import loads
+from easel.catalogue.tables import ModelLoad
+from easel.db import leased
 from easel.db.session import DATABASE_IS_DOWN, Database
 from easel.generations.loading import give_up_lost
 from easel.kit.clock import Clock
@@ -40,7 +41,7 @@ def carry_out_next(database: Database, clock: Clock, command: Command, stopping:
     """Take up the next load, if there is one, and stay with it to its end; answers whether there was one."""
     with database.transaction() as session:
         give_up_lost(session, clock)
-        load = loads.claim(session, clock)
+        load = leased.claim(session, clock, ModelLoad)
         if load is None:
             return False
         number, attempt, model_id = load.id, load.attempts, load.model_id
@@ -49,7 +50,7 @@ def carry_out_next(database: Database, clock: Clock, command: Command, stopping:
     process = subprocess.Popen(command(number, attempt), stdin=subprocess.PIPE, start_new_session=True)
     try:
         while process.poll() is None and not stopping.is_set():
-            if not _wait(process, loads.LEASE.total_seconds() / 3, stopping) and not _renewed(
+            if not _wait(process, leased.LEASE.total_seconds() / 3, stopping) and not _renewed(
                 database, clock, number, attempt
             ):
                 log.warning("load lost", model=model_id)
@@ -59,7 +60,7 @@ def carry_out_next(database: Database, clock: Clock, command: Command, stopping:
         _end(process)
     # What it has ended is not held any more, and stays as it is.
     with database.transaction() as session:
-        loads.lay_down(session, number, attempt, counts=not was_stopped)
+        leased.lay_down(session, ModelLoad, number, attempt, counts=not was_stopped)
     return not was_stopped
 
 
@@ -75,7 +76,7 @@ def _renewed(database: Database, clock: Clock, number: int, attempt: int) -> boo
     """Whether the load is still ours; while the database is away nobody else takes it."""
     try:
         with database.transaction() as session:
-            return loads.renew(session, clock, number, attempt)
+            return leased.renew(session, clock, ModelLoad, number, attempt)
     except DATABASE_IS_DOWN:
         return True
 

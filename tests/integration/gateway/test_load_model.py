@@ -13,8 +13,11 @@ from easel.accounts.oversight import list_actions
 from easel.accounts.queries import get_account
 from easel.accounts.tables import Role, Scope
 from easel.catalogue import loads
-from easel.catalogue.loads import MOST_ATTEMPTS, Wanted
+from easel.catalogue.loads import Wanted
 from easel.catalogue.queries import mark_installed
+from easel.catalogue.tables import ModelLoad
+from easel.db import leased
+from easel.db.leased import MOST_ATTEMPTS
 from easel.gateway.dialects.modelslab.paths import ENTERPRISE
 from easel.generations.loading import finish_load, give_up_lost
 from easel.webhooks.tables import WebhookDelivery
@@ -41,7 +44,7 @@ def ask(shop: Shop, path: str = PATH, **fields: Any) -> tuple[str, str]:
 
 def claim(shop: Shop) -> tuple[int, int, Wanted]:
     with shop.services.database.transaction() as session:
-        load = loads.claim(session, shop.clock)
+        load = leased.claim(session, shop.clock, ModelLoad)
         assert load
         return load.id, load.attempts, loads.wanted_of(load)
 
@@ -134,7 +137,7 @@ def test_what_is_never_loaded_is_refused(operator: Shop, subtests: pytest.Subtes
             assert (answer.status_code, answer.json()["status"]) == (400, "error")
             assert sentence in answer.json()["message"]
     with operator.services.database.transaction() as session:
-        assert loads.claim(session, operator.clock) is None
+        assert leased.claim(session, operator.clock, ModelLoad) is None
 
 
 def test_only_operators_have_models_installed(shop: Shop, operator: Shop) -> None:
@@ -152,10 +155,10 @@ def test_what_was_lost_with_its_worker_is_taken_up_again_and_at_last_given_up(op
         assert claimed == attempt
         with operator.services.database.transaction() as session:
             assert give_up_lost(session, operator.clock) == 0
-            assert loads.claim(session, operator.clock) is None, "it is in somebody's hands"
-        operator.clock.advance(loads.LEASE * 2)
+            assert leased.claim(session, operator.clock, ModelLoad) is None, "it is in somebody's hands"
+        operator.clock.advance(leased.LEASE * 2)
     with operator.services.database.transaction() as session:
-        assert loads.claim(session, operator.clock) is None
+        assert leased.claim(session, operator.clock, ModelLoad) is None
         assert give_up_lost(session, operator.clock) == 1
         assert session.scalars(select(WebhookDelivery)).one().url == HOOK
     assert "It was lost with its worker 3 times" in ask(operator, **FROM_HUB)[1]
@@ -164,10 +167,10 @@ def test_what_was_lost_with_its_worker_is_taken_up_again_and_at_last_given_up(op
 def test_who_was_thought_lost_ends_nothing(operator: Shop) -> None:
     ask(operator, **FROM_HUB)
     number, first, _ = claim(operator)
-    operator.clock.advance(loads.LEASE * 2)
+    operator.clock.advance(leased.LEASE * 2)
     second = claim(operator)[1]
     with operator.services.database.transaction() as session:
-        assert loads.renew(session, operator.clock, number, first) is False
-        assert loads.renew(session, operator.clock, number, second) is True
-        loads.lay_down(session, number, first, counts=True)
+        assert leased.renew(session, operator.clock, ModelLoad, number, first) is False
+        assert leased.renew(session, operator.clock, ModelLoad, number, second) is True
+        leased.lay_down(session, ModelLoad, number, first, counts=True)
     assert ask(operator, **FROM_HUB) == ("processing", "model is loading")

@@ -13,9 +13,11 @@ from sqlalchemy import select
 from easel.accounts.queries import create_account
 from easel.accounts.tables import Role
 from easel.catalogue import loads
-from easel.catalogue.loads import MOST_ATTEMPTS, LoadState, Wanted
-from easel.catalogue.tables import Model
+from easel.catalogue.loads import LoadState, Wanted
+from easel.catalogue.tables import Model, ModelLoad
 from easel.cli.loads import command
+from easel.db import leased
+from easel.db.leased import MOST_ATTEMPTS
 from easel.db.session import Database
 from easel.generations.loading import ask_for_model
 from easel.kit.clock import SystemClock
@@ -103,6 +105,6 @@ def test_a_worker_that_stops_lays_it_down_for_the_next(database: Database) -> No
     assert carry_out_next(database, CLOCK, waits, stopping) is False
     assert came_to(database) == (LoadState.WAITING, None)
     with database.transaction() as session:
-        load = loads.claim(session, CLOCK)
+        load = leased.claim(session, CLOCK, ModelLoad)
         assert load
         assert load.attempts == 1, "an attempt that was broken off on purpose does not count"
