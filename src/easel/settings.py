@@ -85,7 +85,8 @@ class Settings(BaseSettings):
     safety_checker: Annotated[Path, AfterValidator(Path.expanduser)] | None = Field(
         None,
         description="Folder of a StableDiffusionSafetyChecker in diffusers' layout, which workers look at pictures "
-        "with when safety_checker is asked for; without one they say that nobody looked.",
+        "with when safety_checker is asked for; without one they say that nobody looked. ModelsLab's nsfw_image_check "
+        "is answered by workers that have one.",
     )
     default_model: str = Field("easel-starter", description="The model of a request that names none.")
     a1111_open: bool = Field(

@@ -1,11 +1,12 @@
-"""The records of stored pictures: drawn ones, and those that customers sent."""
+"""The records of stored pictures: drawn ones, those that customers sent, and what was asked about them."""
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Identity, Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Identity, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from easel.db.base import Base
+from easel.db.leased import Leased
 
 
 class Artifact(Base):
@@ -45,3 +46,21 @@ class Input(Base):
     created_at: Mapped[datetime]
     used_at: Mapped[datetime]
     """When a request last named it."""
+
+
+class PictureCheck(Leased, Base):
+    """A picture that somebody wants to know about whether it is fit to be seen, and what was found: see checks.py."""
+
+    __tablename__ = "picture_checks"
+    __table_args__ = (
+        Index(None, "account_id", "key"),
+        Index(None, "created_at"),
+        Index("ix_picture_checks_open", "id", postgresql_where=text("finished_at IS NULL")),
+    )
+
+    account_id: Mapped[int] = mapped_column(ForeignKey("accounts.id"))
+    """Who asked."""
+    key: Mapped[str]
+    """Of an Input."""
+    score: Mapped[float | None]
+    """0 to 1, as the checker of `engine/safety` answers; None while nobody has looked."""

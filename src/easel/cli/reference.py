@@ -15,9 +15,10 @@ from pydantic.fields import FieldInfo
 from rich.console import Console
 
 from easel.cli.main import app
+from easel.gateway.dialects.modelslab.checking import Checked
 from easel.gateway.dialects.modelslab.deeds import CHANGE, KEEPS, LOOK, NOT_HERE, OPERATE
 from easel.gateway.dialects.modelslab.loading import LoadModel
-from easel.gateway.dialects.modelslab.paths import ALIASES, DOORS
+from easel.gateway.dialects.modelslab.paths import ALIASES, DOORS, NSFW_IMAGE_CHECK
 from easel.gateway.dialects.modelslab.schedulers import SCHEDULERS, choose
 from easel.gateway.dialects.modelslab.schemas import ControlNet, Img2Img, Inpaint, Pictured, Text2Img
 from easel.gateway.dialects.modelslab.unserved import NAMES_A_MODEL, SAID, WITHOUT_A_WORD
@@ -56,7 +57,8 @@ def modelslab_page() -> str:
     schedulers = "".join(f"| `{name}` | `{_drawn_by(name)}` |\n" for name in SCHEDULERS)
     deeds = "".join(f"| {deed.title} | {_paths(deed.paths)} | {deed.scope} |\n" for deed in (*LOOK, *CHANGE, *OPERATE))
     kept = "".join(f"| {keep.title} | {_paths(keep.paths)} | generate |\n" for keep in KEEPS)
-    loading = _fields(LoadModel)
+    kept += f"| Check a picture | {_paths(NSFW_IMAGE_CHECK)} | generate |\n"
+    checking, loading = _fields(Checked), _fields(LoadModel)
     missing = "".join(f"| {deed.title} | {_paths(deed.paths)} |\n" for deed in NOT_HERE)
     return f"""# The ModelsLab API
 
@@ -122,6 +124,12 @@ Fields that nobody knows are ignored, as the original does.
 {deeds}{kept}
 What stands below `/api/v1/enterprise` also does below its `/images`, `/community`, `/txt2img` and `/realtime`.
 
+A picture is checked by a worker that has a safety checker (`EASEL_SAFETY_CHECKER`); where none has one, the answer says
+so at once. The same picture sent again within the hour has the same answer. It takes these fields:
+
+| field | default | what it does |
+|---|---|---|
+{checking}
 Models can be searched below `/api/agents/v1/models` and `/api/v6/model-search`, with `/filters`, `/tags`,
 `/providers` and `/MODEL_ID`, in the envelope of ModelsLab's agents API. The keys of operators need the scope admin,
 and their account a role that may manage models. What has a model installed takes these fields; the first request begins

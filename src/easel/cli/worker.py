@@ -32,6 +32,7 @@ def worker(
     if supervised:
         stop_with_parent()
     from easel.cli.loads import command
+    from easel.worker.checks import checking
     from easel.worker.loads import loading
     from easel.worker.warm_up import warm_up, warm_up_request
     from easel.worker.worker import Worker
@@ -43,20 +44,22 @@ def worker(
             first = warm_up_request(session, settings.default_model)
         if first:
             warm_up(engine, first)
+        database, clock, blobs = installation.database, installation.clock, installation.blobs
+        finishing = _finishing(settings, device)
         drawing = Worker(
             id or f"{socket.gethostname()}-{os.getpid()}-{ids.new_token(48)}",
             engine,
-            database=installation.database,
-            clock=installation.clock,
-            blobs=installation.blobs,
+            database=database,
+            clock=clock,
+            blobs=blobs,
             lease=timedelta(seconds=settings.lease_seconds),
             capacity=4 if device == "cpu" else 16,
             device=device,
             resident=resident,
-            finishing=_finishing(settings, device),
+            finishing=finishing,
             stopping=stopping,
         )
-        with loading(installation.database, installation.clock, command):
+        with loading(database, clock, command), checking(database, clock, blobs, finishing.classifier):
             drawing.run()
 
 

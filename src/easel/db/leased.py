@@ -2,7 +2,7 @@
 
 A row waits until it is claimed and is the claimer's while its lease lasts: one whose lease has run out is taken up
 again from its beginning. Whoever writes down its end names the attempt, so that a process that was thought lost ends
-nothing that is another's by now. Pictures that are ordered have more to them, and a queue of their own: see jobs/queue.py.
+nothing of another's. Pictures that are ordered have more to them, and a queue of their own: see jobs/queue.py.
 """
 
 from datetime import datetime, timedelta

@@ -15,7 +15,7 @@ import psycopg
 import structlog
 from psycopg import sql
 
-from easel.db.notify import GENERATIONS
+from easel.db.notify import CHECKS, GENERATIONS
 
 Message: TypeAlias = dict[str, Any]
 
@@ -77,7 +77,7 @@ class Subscription:
 class NotificationHub:
     """One connection that listens for everybody in this process. Lives on one event loop."""
 
-    def __init__(self, url: str, channels: tuple[str, ...] = (GENERATIONS,)) -> None:
+    def __init__(self, url: str, channels: tuple[str, ...] = (GENERATIONS, CHECKS)) -> None:
         self._url = url
         self._channels = channels
         self._subscriptions: WeakSet[Subscription] = WeakSet()

@@ -21,6 +21,9 @@ JOBS: Final = "easel_jobs"
 GENERATIONS: Final = "easel_generations"
 """Something happened to a generation; the payload is JSON with `generation` (its id) and `event`."""
 
+CHECKS: Final = "easel_checks"
+"""A picture that somebody asked about has been looked at; the payload is JSON with `check` (its id)."""
+
 Message: TypeAlias = tuple[str, str]
 """Channel and payload."""
 

@@ -177,6 +177,7 @@ def _gradient(request: PictureRequest) -> Image:
     return np.rint(digest[:3] + (digest[3:6] - digest[:3]) * (down + across)).astype(np.uint8)
 
 
-def flags_reddish(pictures: Sequence[Pixels]) -> list[bool]:
+def how_reddish(pictures: Sequence[Pixels]) -> list[float]:
     """A safety checker for tests: it flags what is more red than green."""
-    return [bool(picture[..., 0].mean() > picture[..., 1].mean()) for picture in pictures]
+    means = [picture.mean(axis=(0, 1)) for picture in pictures]
+    return [float(red / max(red + green, 1e-9)) for red, green, _ in means]

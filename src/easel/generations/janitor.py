@@ -14,6 +14,7 @@ import structlog
 from obstore.exceptions import BaseError
 
 from easel.accounts.queries import lock_account
+from easel.artifacts import checks
 from easel.artifacts.blobs import BlobStore
 from easel.artifacts.inputs import forget_unused
 from easel.artifacts.store import PREVIEWS
@@ -53,6 +54,7 @@ def clean(database: Database, clock: Clock, blobs: BlobStore, keep: Keep) -> Non
     expired = expire_results(database, clock, blobs, keep)
     with database.transaction() as session:
         forget_old(session, clock)
+        checks.forget_old(session, clock)
     with database.transaction() as session:
         forgotten = forget_unused(session, blobs, clock.now())
     left_over = blobs.delete_older(PREVIEWS, datetime.now(UTC) - PREVIEWS_KEPT)

@@ -104,6 +104,8 @@ class WorkerRow(Base):
     device: Mapped[str]
     resident: Mapped[list[str]] = mapped_column(ARRAY(Text))
     """Model ids whose weights it holds."""
+    checks_pictures: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Whether it has a safety checker."""
     started_at: Mapped[datetime]
     heartbeat_at: Mapped[datetime]
     stopped_at: Mapped[datetime | None]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import exists, insert, select, update
 from sqlalchemy.orm import Session
 
 from easel.db.time import present
@@ -10,11 +10,20 @@ from easel.jobs.tables import WorkerRow
 from easel.kit.clock import Clock
 
 
-def register(session: Session, clock: Clock, worker_id: str, *, host: str, pid: int, device: str) -> None:
+def register(
+    session: Session, clock: Clock, worker_id: str, *, host: str, pid: int, device: str, checks_pictures: bool = False
+) -> None:
     now = present(clock)
     session.execute(
         insert(WorkerRow).values(
-            id=worker_id, host=host, pid=pid, device=device, resident=[], started_at=now, heartbeat_at=now
+            id=worker_id,
+            host=host,
+            pid=pid,
+            device=device,
+            resident=[],
+            checks_pictures=checks_pictures,
+            started_at=now,
+            heartbeat_at=now,
         )
     )
 
@@ -28,6 +37,11 @@ def beat(session: Session, clock: Clock, worker_id: str, *, resident: Sequence[s
 def mark_stopped(session: Session, clock: Clock, worker_id: str) -> None:
     still_there = update(WorkerRow).where(WorkerRow.id == worker_id, WorkerRow.stopped_at.is_(None))
     session.execute(still_there.values(stopped_at=present(clock)))
+
+
+def can_check_pictures(session: Session) -> bool:
+    """Whether any of those still at work has a safety checker."""
+    return session.scalar(select(exists().where(WorkerRow.stopped_at.is_(None), WorkerRow.checks_pictures))) or False
 
 
 def list_workers(session: Session) -> list[WorkerRow]:

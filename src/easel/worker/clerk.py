@@ -39,7 +39,15 @@ HUNG_SECONDS = 15 * 60.0
 
 class Clerk:
     def __init__(
-        self, worker_id: str, *, database: Database, clock: Clock, lease: timedelta, device: str, desk: Desk
+        self,
+        worker_id: str,
+        *,
+        database: Database,
+        clock: Clock,
+        lease: timedelta,
+        device: str,
+        desk: Desk,
+        checks_pictures: bool = False,
     ) -> None:
         self._worker_id = worker_id
         self._database = database
@@ -47,6 +55,7 @@ class Clerk:
         self._lease = lease
         self._device = device
         self._desk = desk
+        self._checks_pictures = checks_pictures
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="clerk", daemon=True)
         self._next_beat = 0.0
@@ -63,6 +72,7 @@ class Clerk:
                 host=socket.gethostname(),
                 pid=os.getpid(),
                 device=self._device,
+                checks_pictures=self._checks_pictures,
             )
         self._thread.start()
 

@@ -1,8 +1,7 @@
 """What becomes of pictures between the engine and the store: looked at, replaced, enlarged. Beside the engine."""
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import structlog
@@ -15,8 +14,10 @@ from easel.kit.resample import resample
 
 log = structlog.get_logger()
 
-Classifier: TypeAlias = Callable[[Sequence[Pixels]], list[bool]]
-"""Whether each picture is not fit to be seen. Called by one thread at a time."""
+Classifier: TypeAlias = Callable[[Sequence[Pixels]], list[float]]
+"""How unfit each picture is to be seen, 0 to 1. May be called by several threads."""
+
+FLAGGED_ABOVE: Final = 0.5
 
 Enlarge: TypeAlias = Callable[[WeightsFile, Pixels, int, int], Pixels]
 """A picture by an upscaler, at that width and height. Raises InvalidRequest, and MemoryError."""
@@ -41,7 +42,6 @@ class Finishing:
     classifier: Classifier | None = None
     enlarge: Enlarge | None = None
     """None resamples whatever is to be enlarged."""
-    _checking: threading.Lock = field(default_factory=threading.Lock)
 
     def finish(
         self, request: GenerationRequest, drawn: Mapping[int, Pixels], upscaler: WeightsFile | None = None
@@ -68,14 +68,13 @@ class Finishing:
             return ()
         numbers = sorted(drawn)
         try:
-            with self._checking:
-                answers = self.classifier([drawn[number] for number in numbers])
+            scores = self.classifier([drawn[number] for number in numbers])
         except Exception as error:
             log.error("pictures not checked", error=type(error).__name__, exc_info=True)
             raise GenerationFailed(
                 "The pictures could not be checked by safety_checker, so they are not delivered: try again."
             ) from error
-        flagged = tuple(number for number, is_flagged in zip(numbers, answers, strict=True) if is_flagged)
+        flagged = tuple(number for number, score in zip(numbers, scores, strict=True) if score > FLAGGED_ABOVE)
         notes += [
             f"Picture {number + 1} was flagged by safety_checker and replaced; it costs nothing." for number in flagged
         ]

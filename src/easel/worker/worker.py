@@ -56,9 +56,18 @@ class Worker:
         self._engine = engine
         self._database = database
         self._clock = clock
-        self._delivery = Delivery(database, clock, blobs, finishing or Finishing())
+        finishing = finishing or Finishing()
+        self._delivery = Delivery(database, clock, blobs, finishing)
         self._desk = Desk(capacity, resident)
-        self._clerk = Clerk(worker_id, database=database, clock=clock, lease=lease, device=device, desk=self._desk)
+        self._clerk = Clerk(
+            worker_id,
+            database=database,
+            clock=clock,
+            lease=lease,
+            device=device,
+            desk=self._desk,
+            checks_pictures=finishing.classifier is not None,
+        )
         self._pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="deliver")
         self._blobs = blobs
         self._previews = Previews(blobs, self._pool, self._desk)

@@ -2,13 +2,14 @@
 
 import io
 import itertools
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from test_worker import CLOCK, final, wait_for, working
+from test_worker import CLOCK, PATIENCE, final, wait_for, working
 
 from easel.accounts.queries import create_account
 from easel.accounts.tables import Account
@@ -19,12 +20,13 @@ from easel.db.session import Database
 from easel.domain.errors import InvalidRequest
 from easel.domain.money import Micros
 from easel.domain.request import Extras, GenerationDraft, SecondPass
-from easel.engine.fake import FakeRunner, flags_reddish
+from easel.engine.fake import FakeRunner, how_reddish
 from easel.engine.request import Pixels, WeightsFile
 from easel.generations.queries import GenerationView
 from easel.generations.submit import submit
 from easel.jobs.states import JobState
-from easel.worker.finishing import UNCHECKED, Finishing
+from easel.jobs.workers import can_check_pictures, list_workers
+from easel.worker.finishing import FLAGGED_ABOVE, UNCHECKED, Finishing
 
 MONEY = 1_000_000
 PRICE = 4700
@@ -70,11 +72,11 @@ def pixels_of(blobs: BlobStore, key: str) -> Pixels:
 
 def test_flagged_pictures_are_replaced_said_and_cost_nothing(database, account, drawn) -> None:
     _, plain = drawn(Extras(), samples=4)
-    reddish = flags_reddish(plain)
+    reddish = [score > FLAGGED_ABOVE for score in how_reddish(plain)]
     assert len(set(reddish)) == 2, "take another seed: this one has no picture of one kind"
     with database.transaction() as session:
         before = wallets.balance(session, account.id)
-    view, shown = drawn(Extras(safety="black"), Finishing(classifier=flags_reddish), samples=4)
+    view, shown = drawn(Extras(safety="black"), Finishing(classifier=how_reddish), samples=4)
     assert view.flagged == [number for number, is_red in enumerate(reddish) if is_red]
     for was, now, is_red in zip(plain, shown, reddish, strict=True):
         assert not now.any() if is_red else np.array_equal(was, now)
@@ -88,8 +90,33 @@ def test_without_a_checker_the_answer_says_so(drawn) -> None:
     assert (view.flagged, view.notes) == ([], [UNCHECKED])
 
 
+def test_a_worker_says_whether_it_can_check_pictures(database, blobs) -> None:
+    def can() -> bool:
+        with database.transaction() as session:
+            return can_check_pictures(session)
+
+    with working(database, blobs, FakeRunner(), "blind"):
+        until(lambda: workers_of(database) == {"blind"})
+        assert not can()
+    with working(database, blobs, FakeRunner(), "eye", finishing=Finishing(classifier=how_reddish)):
+        until(can)
+    assert not can()
+
+
+def until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def workers_of(database: Database) -> set[str]:
+    with database.transaction() as session:
+        return {worker.id for worker in list_workers(session)}
+
+
 def test_pictures_that_could_not_be_checked_are_not_delivered(drawn) -> None:
-    def broken(pictures: Sequence[Pixels]) -> list[bool]:
+    def broken(pictures: Sequence[Pixels]) -> list[float]:
         raise RuntimeError("a fault of the checker")
 
     view, _ = drawn(Extras(safety="blur"), Finishing(classifier=broken))

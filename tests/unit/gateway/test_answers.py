@@ -152,6 +152,7 @@ ANSWERS: dict[str, tuple[Any, object]] = {
     "upload_image": (shapes.ImageUploaded, answers.image_uploaded(KEPT)),
     "super_resolution": (shapes.Enlarged, answers.enlarged(KEPT)),
     "super_resolution_changed": (shapes.Enlarged, answers.enlarged(replace(KEPT, warnings=["Resampled."]))),
+    "nsfw_image_check": (shapes.PictureChecked, answers.checked(KEPT.link, is_flagged=True)),
     "agents_error": (shapes.Envelope, answers.agents_error(refusal_of(InvalidRequest("page", "page must be")), "1")),
     "found_model": (shapes.FoundModel, listing.found(MODEL)),
     "pagination": (shapes.Pagination, listing.pagination(page=2, per_page=10, total=21, shown=10)),

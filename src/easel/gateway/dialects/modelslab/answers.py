@@ -18,6 +18,7 @@ from easel.gateway.dialects.modelslab.shapes import (
     Fetched,
     ImageUploaded,
     ListedModel,
+    PictureChecked,
     Processing,
     RealtimeProcessing,
     Said,
@@ -219,6 +220,10 @@ def enlarged(kept: Kept) -> Enlarged:
     if kept.warnings:
         answer["warning"] = " ".join(kept.warnings)
     return answer
+
+
+def checked(link: str, *, is_flagged: bool) -> PictureChecked:
+    return {"images": link, "has_nsfw_concept": [is_flagged]}
 
 
 def agents_error(refusal: Refusal, request_id: str) -> Envelope:

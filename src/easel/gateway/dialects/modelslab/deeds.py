@@ -157,12 +157,6 @@ NOT_HERE: Final = (
         utilities.train,
         shapes.Said,
     ),
-    Deed(
-        "Check a picture",
-        ("/api/v3/nsfw_image_check", *below(ENTERPRISE, "nsfw_image_check")),
-        utilities.check_picture,
-        shapes.Said,
-    ),
 )
 """What the original has, and is refused with a sentence that says where it is instead."""
 

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 from pydantic import BaseModel
 
 from easel.gateway import components
+from easel.gateway.dialects.modelslab.checking import Checked
 from easel.gateway.dialects.modelslab.deeds import Deed, Keep
 from easel.gateway.dialects.modelslab.listing import Search
 from easel.gateway.dialects.modelslab.paths import SCHEMAS, Operation
@@ -19,6 +20,7 @@ from easel.gateway.dialects.modelslab.shapes import (
     Error,
     Failed,
     Fetched,
+    PictureChecked,
     Processing,
     RealtimeProcessing,
     StillProcessing,
@@ -99,6 +101,7 @@ FETCH_ID: Final = about("Fetch a request by its id", _FETCHED, _WHEN, None, ID)
 FETCH_ID_WITHOUT_BODY: Final = about(
     "Fetch a request by its id", _FETCHED, _WHEN, None, ID, KEY_IN_QUERY, has_body=False
 )
+CHECK: Final = about("Check a picture", PictureChecked, "Whether it is flagged.", Checked)
 WALLET_BALANCE: Final = about("Money left", WalletBalance, "In US dollars.")
 
 

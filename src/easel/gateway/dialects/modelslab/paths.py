@@ -106,4 +106,5 @@ def below(prefixes: tuple[str, ...], *names: str) -> tuple[str, ...]:
 
 
 MODEL_RELOAD: Final = ("/api/v6/images/model_reload", *below(DREAMBOOTH, "model_reload"))
+NSFW_IMAGE_CHECK: Final = ("/api/v3/nsfw_image_check", *below(ENTERPRISE, "nsfw_image_check"))
 MODEL_LIST: Final = ("/api/v4/dreambooth/model_list", "/api/v3/dreambooth/model_list")

@@ -15,11 +15,12 @@ from easel.domain.errors import NotFound
 from easel.gateway.auth import as_account, as_key, key_of
 from easel.gateway.dialects.modelslab import answers, documented
 from easel.gateway.dialects.modelslab.calls import Handler, acting
+from easel.gateway.dialects.modelslab.checking import checking
 from easel.gateway.dialects.modelslab.deeds import DEEDS, KEEPS, LOOK
 from easel.gateway.dialects.modelslab.documented import About
 from easel.gateway.dialects.modelslab.links import Links
 from easel.gateway.dialects.modelslab.models import agents
-from easel.gateway.dialects.modelslab.paths import ALIASES, DOORS, FETCH, Door
+from easel.gateway.dialects.modelslab.paths import ALIASES, DOORS, FETCH, NSFW_IMAGE_CHECK, Door
 from easel.gateway.dialects.modelslab.pictures import keeping
 from easel.gateway.dialects.modelslab.reading import NOTHING, Reading, Stored, place
 from easel.gateway.dialects.modelslab.schemas import Fetch
@@ -58,6 +59,8 @@ def modelslab_router(services: Services) -> APIRouter:
         add(path + "/{id}", _fetch(services, path), documented.FETCH_ID)
         add(path + "/{id}", _fetch(services, path), documented.FETCH_ID_WITHOUT_BODY, "GET")
     add("/api/wallet_balance", _wallet_balance(services), documented.WALLET_BALANCE)
+    for path in NSFW_IMAGE_CHECK:
+        add(path, checking(services, sources), documented.CHECK)
     for deed in DEEDS:
         handler = acting(services, deed.scope, deed.act)
         for path in deed.paths:

@@ -281,6 +281,13 @@ class LookedAt(TypedDict):
     filtered_prompt: str
 
 
+class PictureChecked(TypedDict):
+    """The original has no status here."""
+
+    images: str
+    has_nsfw_concept: list[bool]
+
+
 class Cropped(TypedDict):
     status: Literal["success"]
     messege: str

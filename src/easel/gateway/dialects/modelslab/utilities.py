@@ -170,7 +170,6 @@ update_server = _of_operators("install another version of Easel and restart `eas
 update_s3 = _of_operators("set EASEL_STORAGE_URL and restart `easel serve`.")
 buy = unavailable("plans are chosen, and credit is bought, on the pages of this installation.")
 train = unavailable("training is not offered over HTTP; LoRAs are installed with: easel models install.")
-check_picture = unavailable("pictures are checked where they are drawn (safety_checker), not apart from that.")
 
 
 def _check_type(kind: str) -> None:
