@@ -1,4 +1,4 @@
-"""A ControlNet from its folder to pictures over HTTP, as an operator and a customer do it."""
+"""Networks of an operator's own, from their folders to what customers have of them: a ControlNet, a checker."""
 
 import base64
 import io
@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ import numpy as np
 import pytest
 import torch
 from diffusers import ControlNetModel, UNet2DConditionModel
+from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
 from PIL import Image, ImageDraw
+from transformers import CLIPConfig
 
 from easel.catalogue.weights import weights_folder
 
@@ -38,6 +41,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("weights") / "control"
     network.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def server(
+    start_server: Callable[..., Any], new_data_folder: Callable[[], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Any:
+    """Its workers have a safety checker, of random weights, that flags everything."""
+    small = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    vision = small | {"image_size": 32, "patch_size": 16}
+    network = StableDiffusionSafetyChecker(CLIPConfig(text_config=small, vision_config=vision, projection_dim=8))
+    torch.nn.init.constant_(network.concept_embeds_weights, -2.0)
+    folder = tmp_path_factory.mktemp("weights") / "checker"
+    network.save_pretrained(folder / "safety_checker")
+    return start_server(new_data_folder(), EASEL_SAFETY_CHECKER=str(folder))
 
 
 @pytest.fixture(scope="module")
@@ -107,3 +124,12 @@ def test_it_is_installed_and_steers_what_is_drawn(server: Any, folder: Path, dra
         data=server.data,
     )
     assert np.array_equal(picture_of(out.read_bytes())[0], steered), "the command line draws the very same"
+
+
+def test_a_picture_is_checked_apart_from_drawing(server: Any, drawing: Path) -> None:
+    picture = base64.b64encode(drawing.read_bytes()).decode()
+    for threshold, flagged in ((0.5, True), (1, False)):
+        status, answer = server.post("/api/v3/nsfw_image_check", init_image=picture, threshold=threshold)
+        assert (status, answer.get("has_nsfw_concept")) == (200, [flagged]), answer
+        with urllib.request.urlopen(answer["images"], timeout=60) as file, Image.open(file) as shown:
+            assert shown.size == (128, 128)

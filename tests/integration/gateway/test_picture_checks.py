@@ -126,7 +126,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({}, "init_image is required"),
     ({"init_image": "nonsense!"}, "init_image is neither an address"),
     ({"init_image": as_uri(b"<svg xmlns='http://www.w3.org/2000/svg'/>")}, "init_image is an SVG drawing"),
-    ({"init_image": as_uri(picture()[:60])}, "no picture that can be read"),
+    ({"init_image": as_uri(picture()[:60])}, "init_image is damaged or cut short"),
     ({"init_image": "http://127.0.0.1:9/a.png"}, "private or local address"),
     ({"init_image": "http://169.254.169.254/latest/meta-data"}, "private or local address"),
     ({"init_image": as_uri(picture()), "threshold": 1.5}, "threshold must be between 0 and 1"),
