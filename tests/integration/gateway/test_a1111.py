@@ -210,6 +210,31 @@ def test_an_override_is_for_one_request_unless_it_is_said(asking: Asking, client
     assert client.get("options").json()["samples_format"] == "webp"
 
 
+def test_tokens_are_merged_as_the_key_or_the_request_says(asking: Asking, client: Client) -> None:
+    def drawn(path: str = TXT2IMG, side: int = 512, **fields: Any) -> tuple[float, str]:
+        answer = asking.post(path, drawn=1, picture=BLUE, prompt="x", width=side, height=side, **fields)
+        with asking.shop.services.database.transaction() as session:
+            [view] = list_views(session, asking.shop.clock, asking.shop.account_id, 1)
+        return view.request.extras.token_merging, " ".join(said(answer)["easel"]["warnings"])
+
+    begun = {"path": IMG2IMG, "init_images": [base64_of((512, 512), "red")]}
+    assert drawn(override_settings={"token_merging_ratio": 0.5, "token_merging_ratio_hr": 0}) == (0.5, "")
+    assert drawn() == (0.0, "")
+    client.post("options", token_merging_ratio=0.3, token_merging_ratio_img2img=0.4)
+    assert client.get("options").json()["token_merging_ratio"] == 0.3
+    assert drawn() == (0.3, "")
+    assert drawn(**begun) == (0.4, "")
+    assert drawn(**begun, override_settings={"token_merging_ratio": 0.2}) == (0.2, "")
+    merged, warned = drawn(side=128)
+    assert (merged, "token_merging_ratio has no effect on 128x128" in warned) == (0.0, True)
+    merged, warned = drawn(side=128, enable_hr=True, hr_scale=4)
+    assert (merged, "token_merging" in warned) == (0.3, False), "the second pass is large enough"
+    refused = asking.post(prompt="x", override_settings={"token_merging_ratio": 0.95})
+    assert refused.status_code == 422
+    assert refused.json()["detail"][0]["loc"] == ["body", "override_settings", "token_merging_ratio"]
+    assert client.post("options", token_merging_ratio="much").status_code == 422
+
+
 def test_progress_and_interrupt(shop: Shop, client: Client) -> None:
     assert client.get("progress").json()["state"]["job_count"] == 0
     waiting = client.post("txt2img", prompt="x", batch_size=6, force_task_id="mine")

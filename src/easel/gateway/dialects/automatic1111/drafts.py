@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
 from easel.artifacts.inputs import StoredInput
-from easel.catalogue.limits import defaults_of, limits_of, nearest_size
+from easel.catalogue.limits import defaults_of, for_size, limits_of, nearest_size, with_second_pass
 from easel.catalogue.tables import Model
 from easel.domain.errors import InvalidRequest
 from easel.domain.request import Extras, GenerationDraft, SecondPass
@@ -96,7 +96,7 @@ def orders_of(asked: Drawing, settled: Settled, inputs: Inputs, sent: Sequence[s
             orders.drafts.append(replace(_beginning(draft, inputs, start), samples=samples))
             orders.pastes.append(start.paste if start else None)
     orders.warnings += [*_size_warnings(asked, settled), *chosen.warnings, *control.warnings(inputs.units)]
-    orders.warnings += _without_effect(asked, sent)
+    orders.warnings += [*_merging_warnings(draft, settled), *_without_effect(asked, sent)]
     return orders
 
 
@@ -120,6 +120,7 @@ def _extras(asked: Drawing, options: Options) -> Extras:
     extras = Extras(
         vae=options.vae,
         clip_skip=options.CLIP_stop_at_last_layers,
+        token_merging=_merged_share(asked, options),
         output_format=options.output_format,
         output_quality=options.jpeg_quality,
         previews=options.live_previews_enable,
@@ -131,6 +132,26 @@ def _extras(asked: Drawing, options: Options) -> Extras:
             return replace(extras, second_pass=_second_pass(asked))
         case _:
             return extras
+
+
+def _merged_share(asked: Drawing, options: Options) -> float:
+    """Of img2img its own option goes before the general one, unless the request itself says that."""
+    general, own = options.token_merging_ratio, options.token_merging_ratio_img2img
+    if not isinstance(asked, Img2Img):
+        return general
+    said = general if "token_merging_ratio" in asked.override_settings else 0.0
+    return said or own or general
+
+
+def _merging_warnings(draft: GenerationDraft, settled: Settled) -> list[str]:
+    defaults = defaults_of(settled.model)
+    size, extras = with_second_pass(draft.extras, settled.size, limits_of(settled.model))
+    if extras.token_merging == for_size(extras, size, (defaults.width, defaults.height)).token_merging:
+        return []
+    return [
+        f"token_merging_ratio has no effect on {size[0]}x{size[1]}: nothing is merged up to the model's own size, "
+        f"{defaults.width}x{defaults.height}, where nothing would be gained."
+    ]
 
 
 def _second_pass(asked: Txt2Img) -> SecondPass:

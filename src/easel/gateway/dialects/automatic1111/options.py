@@ -6,7 +6,7 @@ sets them, and nobody else sees them.
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import Field
 from sqlalchemy.orm import Session
@@ -33,8 +33,12 @@ FACTS: Final[Mapping[str, object]] = {
     "initial_noise_multiplier": 1.0,
     "show_progress_type": "Approx cheap",
     "live_previews_image_format": "png",
+    "token_merging_ratio_hr": 0.0,
 }
 """Options that cannot be set: what is the case here."""
+
+MergedShare: TypeAlias = Annotated[float, Field(ge=0, le=0.9)]
+"""As far as A1111's own page lets it go."""
 
 _TITLE: Final = re.compile(r"(?P<name>.*?)\s*(?:\[(?P<hash>[0-9a-fA-F]{8,64})\])?\s*")
 _ENDING: Final = re.compile(r"\.(safetensors|ckpt|pt)$", re.IGNORECASE)
@@ -48,6 +52,8 @@ class Options(Asked):
     )
     sd_vae: Name = Field(default="Automatic", description="A VAE of the catalogue; Automatic is the model's own.")
     CLIP_stop_at_last_layers: Annotated[int, Field(ge=1, le=12)] = Field(default=1, description="Clip skip.")
+    token_merging_ratio: MergedShare = Field(default=0.0, description="Share of the tokens that are merged.")
+    token_merging_ratio_img2img: MergedShare = Field(default=0.0, description="The same for img2img; 0 is no other.")
     samples_format: Literal["png", "jpg", "jpeg", "webp"] = Field(default="png", description="Of the pictures.")
     jpeg_quality: Annotated[int, Field(ge=1, le=100)] = Field(default=80, description="Of JPEG and WebP.")
     live_previews_enable: bool = Field(default=True, description="Whether progress shows the picture on its way.")
