@@ -62,15 +62,21 @@ class House:
     keys: list[str]
     processes: list[subprocess.Popen[bytes]]
     postgres: Path
+    source: Path | None = None
+    """The src folder of the version that runs; None is the one that is installed."""
 
     @property
     def environment(self) -> dict[str, str]:
-        return os.environ | {
-            "EASEL_DATABASE_URL": self.url,
-            "EASEL_SECRET": SECRET,
-            "EASEL_PORT": str(self.port),
-            "EASEL_LOG_LEVEL": "WARNING",
-        }
+        return (
+            os.environ
+            | ({"PYTHONPATH": str(self.source)} if self.source else {})
+            | {
+                "EASEL_DATABASE_URL": self.url,
+                "EASEL_SECRET": SECRET,
+                "EASEL_PORT": str(self.port),
+                "EASEL_LOG_LEVEL": "WARNING",
+            }
+        )
 
 
 def main() -> None:

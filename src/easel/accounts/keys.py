@@ -4,13 +4,14 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import bindparam, select, update
-from sqlalchemy.orm import Session, contains_eager
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
-from easel.accounts.queries import LARGEST_ID, get_account
+from easel.accounts.queries import LARGEST_ID, Standing, get_account
 from easel.accounts.roles import is_operator
 from easel.accounts.secrets import new_key, sha256_of, shown_part
 from easel.accounts.tables import Account, ApiKey, Scope
+from easel.db.direct import direct
 from easel.domain.errors import InvalidRequest, NotAllowed, NotAuthenticated, NotFound
 from easel.kit.clock import Clock
 
@@ -63,36 +64,38 @@ def fit_scopes(scopes: Iterable[str]) -> list[str]:
     return chosen
 
 
-# Written once, not at every request. A session that has seen the account before would answer from its memory, from
-# before a suspension.
-GOOD_KEY: Final = (
-    select(ApiKey, Account)
-    .join(Account)
-    .where(ApiKey.sha256 == bindparam("sha256"), ApiKey.revoked_at.is_(None))
-    .options(contains_eager(ApiKey.account))
-    .execution_options(populate_existing=True)
-)
+OWNERS: Final = {name: f"owners_{name}" for name in Account.__table__.columns.keys()}
+"""What the account's columns are called beside the key's."""
+
+GOOD_KEY: Final = f"""
+    SELECT {", ".join(f"api_keys.{name}" for name in ApiKey.__table__.columns.keys())},
+        {", ".join(f"accounts.{name} AS {alias}" for name, alias in OWNERS.items())}
+    FROM api_keys JOIN accounts ON accounts.id = api_keys.account_id
+    WHERE api_keys.sha256 = %(sha256)s AND api_keys.revoked_at IS NULL
+"""
 
 
 def authenticate(session: Session, clock: Clock, secret: str, scope: Scope) -> ApiKey:
-    """The key, with its account, if it may be used for `scope`.
+    """The key, with its account, if it may be used for `scope`. Neither is the session's: both are only to be read.
 
     Raises NotAuthenticated for a key that nobody has, NotAllowed for a suspended account or a key without the scope.
 
     The key is looked up by its hash. Comparing in constant time would add nothing: what a timing could tell is about
     the hash, and nobody can steer a hash towards a stored one.
     """
-    found = session.execute(GOOD_KEY, {"sha256": sha256_of(secret)}).one_or_none()
-    if found is None:
+    found = direct(session, GOOD_KEY, {"sha256": sha256_of(secret)})
+    if not found:
         raise NotAuthenticated("Invalid API key")
-    key: ApiKey = found[0]
+    row = found[0]._asdict()
+    account = Account(**{name: row.pop(alias) for name, alias in OWNERS.items()})
+    key = ApiKey(**row, account=account)
     _note_use(session, clock, key)
     refuse_suspended(key.account)
     _refuse_beyond_scopes(key, scope)
     return key
 
 
-def refuse_suspended(account: Account) -> None:
+def refuse_suspended(account: Account | Standing) -> None:
     if account.suspended_at is not None:
         raise NotAllowed("This account is suspended; ask the operator of this installation to reopen it")
 
@@ -137,13 +140,19 @@ def _refuse_beyond_scopes(key: ApiKey, scope: Scope) -> None:
         raise NotAllowed("This needs an owner or admin, and the account of this key is a member")
 
 
+NOTE_USE: Final = """
+    UPDATE api_keys SET last_used_at = %(now)s WHERE id IN (
+        SELECT id FROM api_keys
+        WHERE id = %(id)s AND last_used_at IS NOT DISTINCT FROM %(before)s FOR NO KEY UPDATE SKIP LOCKED
+    )
+"""
+
+
 def _note_use(session: Session, clock: Clock, key: ApiKey) -> None:
     """Write the time down at most once a minute.
 
     SKIP LOCKED: of many requests with one key that find the minute over, one writes, and none waits for its commit.
     """
     now = clock.now()
-    if key.last_used_at is not None and key.last_used_at > now - USE_IS_NOTED_EVERY:
-        return
-    mine = select(ApiKey.id).filter_by(id=key.id, last_used_at=key.last_used_at).with_for_update(skip_locked=True)
-    session.execute(update(ApiKey).where(ApiKey.id.in_(mine.scalar_subquery())).values(last_used_at=now))
+    if key.last_used_at is None or key.last_used_at <= now - USE_IS_NOTED_EVERY:
+        direct(session, NOTE_USE, {"id": key.id, "before": key.last_used_at, "now": now})

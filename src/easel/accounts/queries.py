@@ -3,6 +3,8 @@
 import re
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
+from datetime import datetime
+from typing import Final, NamedTuple
 
 from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
@@ -11,6 +13,7 @@ from sqlalchemy.orm import Session
 from easel.accounts.emails import normalise
 from easel.accounts.roles import Power, require_over
 from easel.accounts.tables import Account, Role
+from easel.db.direct import direct
 from easel.domain.errors import Conflict, InvalidRequest, NotFound
 from easel.kit.clock import Clock
 
@@ -37,6 +40,22 @@ def lock_account(session: Session, account_id: int) -> Account:
     if account is None:
         raise NotFound(f"There is no account {account_id}")
     return account
+
+
+class Standing(NamedTuple):
+    """What decides whether an account may order."""
+
+    plan: str
+    suspended_at: datetime | None
+
+
+LOCK_STANDING: Final = "SELECT plan, suspended_at FROM accounts WHERE id = %(id)s FOR NO KEY UPDATE"
+
+
+def lock_standing(session: Session, account_id: int) -> Standing:
+    """What `lock_account` does, for an account that is known to be there and whose standing is all that is wanted."""
+    [(plan, suspended_at)] = direct(session, LOCK_STANDING, {"id": account_id})
+    return Standing(plan, suspended_at)
 
 
 def find_account(session: Session, name_or_email: str) -> Account:

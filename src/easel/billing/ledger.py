@@ -41,10 +41,22 @@ Wallets = dict[WalletKind, LockedWallet]
 
 
 MAKE_HOLD: Final = """
-    INSERT INTO holds (key, account_id, amount, api_key_id, created_at)
-    VALUES (%(key)s, %(account_id)s, %(amount)s, %(api_key_id)s, %(now)s)
-    ON CONFLICT (key) DO NOTHING RETURNING id
+    WITH hold AS (
+        INSERT INTO holds (key, account_id, amount, api_key_id, created_at)
+        VALUES (%(key)s, %(account_id)s, %(amount)s, %(api_key_id)s, %(now)s)
+        ON CONFLICT (key) DO NOTHING RETURNING id
+    ), transfer AS (
+        INSERT INTO ledger_transfers (key, kind, created_at)
+        SELECT 'hold:' || id, 'hold', %(now)s FROM hold WHERE %(amount)s > 0 RETURNING id
+    ), entries AS (
+        INSERT INTO ledger_entries (transfer_id, wallet_id, amount)
+        SELECT transfer.id, wallet_id, change FROM transfer, (VALUES
+            (%(available)s::bigint, -%(amount)s::bigint), (%(reserved)s::bigint, %(amount)s::bigint)
+        ) AS entry (wallet_id, change)
+    )
+    SELECT id FROM hold
 """
+"""The hold and, unless it is of nothing, its transfer: one statement, because every order makes one."""
 
 
 def hold(
@@ -65,15 +77,20 @@ def hold(
     except (NotEnoughCredit, SpendingCapReached):
         if _find_hold(session, key) is None:  # one that was made before stays made
             raise
-    named = {"key": key, "account_id": account_id, "amount": amount, "api_key_id": api_key_id, "now": clock.now()}
-    made = direct(session, MAKE_HOLD, named)
-    if not made:
-        return _same_hold(session, account_id, amount, key)
-    hold_id: int = made[0].id
-    if amount:
-        change = {wallets[WalletKind.AVAILABLE].id: -amount, wallets[WalletKind.RESERVED].id: amount}
-        _book(session, clock, f"hold:{hold_id}", "hold", change)
-    return hold_id
+    made = direct(
+        session,
+        MAKE_HOLD,
+        {
+            "key": key,
+            "account_id": account_id,
+            "amount": amount,
+            "api_key_id": api_key_id,
+            "now": clock.now(),
+            "available": wallets[WalletKind.AVAILABLE].id if amount else None,
+            "reserved": wallets[WalletKind.RESERVED].id if amount else None,
+        },
+    )
+    return made[0].id if made else _same_hold(session, account_id, amount, key)
 
 
 def capture(session: Session, clock: Clock, hold_id: int, amount: Micros) -> None:

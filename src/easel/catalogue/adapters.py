@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from easel.catalogue.limits import KINDS, read_lora_defaults
-from easel.catalogue.queries import find_model
+from easel.catalogue.queries import read_model
 from easel.catalogue.tables import Model
 from easel.catalogue.weights import comes_with_the_package
 from easel.domain.errors import InvalidRequest, ModelNotInstalled
@@ -39,7 +39,7 @@ def choose(session: Session, draft: GenerationDraft) -> Choice:
     LoRAs may stand in the prompt, too, as the field writes them; what draws reads the prompt without them. One that is
     named alone has its own strength unless the draft says another.
     """
-    named = find_model(session, draft.model_id)
+    named = read_model(session, draft.model_id)
     checkpoint = named
     prompt, tagged = take_adapters(draft.prompt)
     uses = (*draft.extras.adapters, *tagged)
@@ -61,7 +61,7 @@ def base_of(session: Session, lora: Model) -> Model:
         raise ModelNotInstalled(lora.model_id)
     own = read_lora_defaults(lora.defaults).base
     if own:
-        return find_model(session, own)
+        return read_model(session, own)
     installed = select(Model).where(Model.kind == "checkpoint", Model.weights.is_not(None), Model.family == lora.family)
     found = sorted(session.scalars(installed), key=lambda model: (comes_with_the_package(model.source), model.name))
     if not found:
@@ -118,6 +118,6 @@ def _check_model(adapter: Model, checkpoint: Model) -> None:
 
 def _find(session: Session, model_id: str) -> Model:
     try:
-        return find_model(session, model_id)
+        return read_model(session, model_id)
     except InvalidRequest as refusal:
         raise InvalidRequest("lora_model", refusal.message) from None

@@ -25,7 +25,8 @@ def direct(session: Session, statement: str, parameters: Mapping[str, Any]) -> l
         with connection.connection.cursor() as cursor:  # pyright: ignore[reportGeneralTypeIssues]
             cursor.row_factory = namedtuple_row
             cursor.execute(statement, parameters)
-            return cursor.fetchall() if cursor.description else []
+            # Not `description`, which describes every column anew.
+            return cursor.fetchall() if cursor.pgresult and cursor.pgresult.nfields else []
     except psycopg.Error as error:
         is_disconnect: Any = connection.dialect.is_disconnect
         if lost := is_disconnect(error, connection.connection.driver_connection, None):

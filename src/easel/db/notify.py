@@ -8,7 +8,6 @@ process dies in between; whoever listens looks at the rows from time to time any
 import json
 import queue
 import threading
-from collections.abc import Iterable
 from typing import Any, Final, TypeAlias
 
 import psycopg
@@ -53,17 +52,18 @@ class Herald:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._messages: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        self._messages: queue.SimpleQueue[list[Message] | None] = queue.SimpleQueue()
         self._connection: psycopg.Connection | None = None
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
 
-    def tell(self, messages: Iterable[Message]) -> None:
+    def tell(self, messages: list[Message]) -> None:
         """Returns at once."""
-        for message in messages:
-            self._messages.put(message)
-            if self._thread is None:
-                self._start()
+        if not messages:
+            return
+        self._messages.put(messages)
+        if self._thread is None:
+            self._start()
 
     def close(self) -> None:
         """Returns when everything is sent."""
@@ -85,7 +85,7 @@ class Herald:
             while not self._messages.empty():
                 batch.append(self._messages.get_nowait())
             is_last = None in batch
-            self._send(list(dict.fromkeys(message for message in batch if message)))
+            self._send(list(dict.fromkeys(message for messages in batch for message in messages or ())))
         self._leave()
 
     def _send(self, messages: list[Message]) -> None:

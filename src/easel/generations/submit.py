@@ -6,11 +6,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from psycopg.types.json import Jsonb
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from easel.accounts.keys import refuse_suspended
-from easel.accounts.queries import lock_account
+from easel.accounts.queries import lock_standing
 from easel.accounts.tables import Account
 from easel.artifacts.inputs import StoredInput, record_inputs, use_inputs
 from easel.billing import ledger
@@ -22,11 +23,11 @@ from easel.catalogue.companions import with_companions
 from easel.catalogue.controls import with_controls
 from easel.catalogue.limits import resolve
 from easel.catalogue.tables import Model
+from easel.db.direct import direct
 from easel.domain.errors import QuotaUsedUp, TooManyQueued
 from easel.domain.panorama import seen
 from easel.domain.prompt import read_prompt
 from easel.domain.request import SEED_LIMIT, GenerationDraft, GenerationRequest
-from easel.generations.events import announce
 from easel.generations.idempotency import Idempotency, find_repeated, remember
 from easel.generations.tables import Generation
 from easel.jobs import queue
@@ -82,9 +83,9 @@ def submit(
         check_url(webhook)
     # Two submits of one account stand in line here; otherwise both could see the last free place in the queue, or that
     # a key is new. So does a suspension: it finds this order and cancels it, or this finds the account suspended.
-    account = lock_account(session, account.id)
-    refuse_suspended(account)
-    plan = plan_named(account.plan)
+    standing = lock_standing(session, account.id)
+    refuse_suspended(standing)
+    plan = plan_named(standing.plan)
     if idempotency and (earlier := find_repeated(session, clock, account.id, idempotency)):
         return earlier
     check_queue(session, account.id, plan)
@@ -111,8 +112,7 @@ def submit(
         notes=[],
         created_at=now,
     )
-    session.add(generation)
-    session.flush()
+    write(session, generation)
     queue.enqueue(
         session,
         clock,
@@ -127,8 +127,23 @@ def submit(
     )
     if idempotency:
         remember(session, clock, account.id, idempotency, generation.id)
-    announce(session, generation.id, "queued")
     return generation
+
+
+WRITE: Final = """
+    INSERT INTO generations (uuid, account_id, model_id, request, details, temporary, api_key_id, quoted, per_picture,
+        included, hold_id, webhook, track_id, base_url, notes, created_at)
+    VALUES (%(uuid)s, %(account_id)s, %(model_id)s, %(request)s, %(details)s, %(temporary)s, %(api_key_id)s, %(quoted)s,
+        %(per_picture)s, %(included)s, %(hold_id)s, %(webhook)s, %(track_id)s, %(base_url)s, %(notes)s, %(created_at)s)
+    RETURNING id
+"""
+
+
+def write(session: Session, generation: Generation) -> None:
+    """Insert a new generation and give it its number; it is not the session's, which would take three times as long."""
+    columns = vars(generation)
+    as_json = {name: Jsonb(columns[name]) for name in ("request", "details", "track_id", "notes")}
+    [(generation.id,)] = direct(session, WRITE, columns | as_json)
 
 
 def settle(session: Session, clock: Clock, draft: GenerationDraft) -> tuple[Choice, GenerationRequest]:
