@@ -95,6 +95,7 @@ def denoiser(
     decay_from: Annotated[float, Parameter(help="Share of the run after which the rate falls in a line.")] = 0.6,
     average: Annotated[float, Parameter(help="Decay of the averaged weights, a step.")] = 0.998,
     middle: Annotated[float, Parameter(help="Share of the noise levels bent to the middle.")] = 0.5,
+    emphasis: Annotated[float, Parameter(help="How much more the error counts where an object is.")] = 2.0,
     reading: Annotated[
         float, Parameter(help="Weight of what the network cannot tell of the shapes and colours it draws.")
     ] = 0.03,
@@ -115,7 +116,7 @@ def denoiser(
 
     recipe = stage.Recipe(
         minutes=minutes, steps=steps, batch=batch, processes=processes, rate=rate, warmup=warmup, middle=middle,
-        reading=reading, decay_from=decay_from, average=average, mix=mix, seed=seed,
+        emphasis=emphasis, reading=reading, decay_from=decay_from, average=average, mix=mix, seed=seed,
         channels=tuple(channels), layers=layers, device=device,
     )  # fmt: skip
     before = start_from / "denoiser" if start_from else None

@@ -18,7 +18,7 @@ from easel.domain.errors import InvalidRequest
 from easel.train import checkpoint, parallel, schedule
 from easel.train.data import Cache, check_mix
 from easel.train.ema import Average
-from easel.train.layout import Reader
+from easel.train.layout import Reader, emphasised
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,9 @@ class Recipe:
     dropout: float = 0.1  # captions replaced by the empty one
     average: float = 0.998  # decay of the averaged weights
     middle: float = 0.5  # share of the noise levels bent towards the middle
+    emphasis: float = (
+        2.0  # how much more the error counts where an object is, once it is seen where (layout.emphasised)
+    )
     reading: float = 0.03  # weight of what the network cannot tell of shapes and colours (layout.Reader)
     mix: dict[str, float] | None = None  # shares of the world's categories, where they differ from the world's own
     seed: int = 1
@@ -195,9 +198,10 @@ def _train(
         a, s = alpha[times], sigma[times]
         with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
             made = network(a * latents + s * noise, times, states).sample
-        loss = (made.float() - (a * noise - s * latents)).square().mean()
-        reading = reader.loss(batch.labels.to(device))
-        (loss + recipe.reading * reading).backward()
+        errors = (made.float() - (a * noise - s * latents)).square()
+        said = batch.labels.to(device)
+        loss, reading = errors.mean(), reader.loss(said)
+        (emphasised(errors, said, times, recipe.emphasis) + recipe.reading * reading).backward()
         parallel.average_gradients(parameters, processes)
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         rate = learning_rate(recipe, loop["step"], done)

@@ -20,6 +20,8 @@ UNSAID: Final = 255
 """The label of a landscape's latents, which nobody is asked about."""
 COVERED: Final = 0.4
 """From this share on, a latent belongs to the object that covers it."""
+LAYOUT_SEEN: Final = 500
+"""Of the schedule's thousand times: with as much noise as at this one, a picture still shows where things are."""
 _FINER: Final = 4  # Skia's edges are wrong by much on pictures of a few pixels
 _NOTHING_WEIGHT: Final = 0.25  # most latents show no object; they should not be all that the head learns
 
@@ -44,6 +46,16 @@ def labels(scene: Scene, side: int) -> np.ndarray:
         said[0][covered] = 1 + SHAPES.index(thing.shape)
         said[1][covered] = COLOURS.index(thing.colour)
     return said
+
+
+def emphasised(errors: torch.Tensor, said: torch.Tensor, times: torch.Tensor, emphasis: float) -> torch.Tensor:
+    """The mean of `errors` (rows, channels, side, side), those at an object's latents counted 1 + `emphasis` times.
+
+    Most latents show the background, and a small object is ten of 256. Only up to LAYOUT_SEEN: while a network still
+    has to guess where objects stand, such weights would have it draw too many.
+    """
+    objects = (said[:, :1] > 0) & (said[:, :1] != UNSAID) & (times < LAYOUT_SEEN)[:, None, None, None]
+    return (errors * (1 + emphasis * objects)).mean()
 
 
 class Reader(torch.nn.Module):

@@ -3,6 +3,7 @@
 import random
 
 import numpy as np
+import pytest
 import torch
 
 from easel.train import denoiser, layout, world
@@ -32,6 +33,18 @@ def test_a_ring_is_hollow():
 def test_nothing_is_said_of_a_landscape():
     scene = next(s for s in map(world.scene, range(200)) if s.kind == "house")
     assert (layout.labels(scene, 16) == layout.UNSAID).all()
+
+
+def test_errors_count_more_where_an_object_is_seen():
+    said = torch.zeros(3, 2, 2, 2, dtype=torch.uint8)
+    said[:, 0, 0, 0] = 1
+    said[2] = layout.UNSAID
+    errors, times = torch.zeros(3, 1, 2, 2), torch.tensor([100, layout.LAYOUT_SEEN, 100])
+    errors[:, :, 0, 0] = 1
+    each = [float(layout.emphasised(errors[i : i + 1], said[i : i + 1], times[i : i + 1], 2.0)) for i in range(3)]
+    assert each == [3 / 4, 1 / 4, 1 / 4]
+    plain = layout.emphasised(errors, said, times, 0.0)
+    assert float(plain) == pytest.approx(errors.mean())
 
 
 def test_a_reader_learns_what_stands_where_and_landscapes_teach_it_nothing():
