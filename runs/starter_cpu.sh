@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 RUN=${RUN:-.runs/starter-cpu}
-MINUTES=${MINUTES:-110} # for the denoiser; the other stages take about 50 minutes together
+MINUTES=${MINUTES:-100} # for the denoiser; the other stages take about an hour together
 CORES=${CORES:-2}
 EASEL=${EASEL:-.venv/bin/easel}
 train() { nice -n 19 "$EASEL" train "$@"; }
@@ -25,7 +25,7 @@ train denoiser "$RUN" --minutes "$MINUTES" --channels 48 --channels 96 --channel
 # Its decoder learns on latents with a little noise: what the denoiser makes is never quite a drawing's latent.
 [ -e "$RUN/decoder.done" ] || train autoencoder "$RUN" --minutes 8 --processes "$CORES" --decoder-only --rate 1e-3 --noise 0.2
 touch "$RUN/decoder.done"
-[ -e "$RUN/grown.done" ] || train autoencoder "$RUN" --minutes 12 --processes "$CORES" --grow-to 256 --rate 1.2e-3 --noise 0.15
+[ -e "$RUN/grown.done" ] || train autoencoder "$RUN" --minutes 22 --processes "$CORES" --grow-to 256 --rate 1.5e-3 --noise 0.2
 touch "$RUN/grown.done"
 
 train export "$RUN" "$RUN/model"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from easel.catalogue.limits import Defaults, Limits, nearest_size
+from easel.catalogue.limits import QUICK, Defaults, Limits, nearest_size
 from easel.domain.errors import InvalidRequest
 from easel.domain.request import Extras, GenerationDraft
 from easel.gateway.dialects.openai.schemas import Edit, Generate, Images, Prompted, Variation
@@ -13,7 +13,7 @@ from easel.gateway.ordering import sizes_of_orders
 OPENAI_MODELS: Final = ("gpt-image", "dall-e", "chatgpt-image")
 
 STEPS: Final[Mapping[str, float]] = {
-    "low": 0.4,
+    "low": QUICK,
     "medium": 1.0,
     "auto": 1.0,
     "standard": 1.0,

@@ -1,4 +1,4 @@
-// Small helps of the form: example prompts, sliders, the dice, a seed used again, LoRAs, the price of several pictures.
+// Small helps of the form: example prompts, sliders, numbers to fill in, the dice, a seed used again, LoRAs, the price of several pictures.
 
 const SEED_LIMIT = 2 ** 32;
 const TAKEN_ALONG = ["prompt", "negative_prompt", "seed", "samples", "style", "second_pass", "upscale", "safety", "format"];
@@ -10,6 +10,8 @@ export function prepareForm(form) {
       event.preventDefault();
       set(form, "prompt", example.dataset.prompt);
     }
+    const fill = event.target.closest("[data-fill]");
+    if (fill) set(form, fill.dataset.fill, fill.value);
     if (event.target.closest("[data-dice]")) set(form, "seed", randomSeed());
     if (event.target.closest("[data-add-lora]")) addLora(form);
   });
