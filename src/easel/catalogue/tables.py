@@ -77,3 +77,5 @@ class ModelLoad(Leased, Base):
     wanted: Mapped[dict[str, Any]] = mapped_column(JSONB)
     """The fields of `loads.Wanted`."""
     webhook: Mapped[str | None]
+    replaced: Mapped[str | None]
+    """Where the weights are that it took the place of, if they were made here; None when they are let go of."""

@@ -19,7 +19,7 @@ from easel.catalogue.tables import ModelLoad
 from easel.catalogue.weights import hub_repository
 from easel.cli.catalogued import installer_of, order_in, write_down
 from easel.cli.context import Installation, open_installation
-from easel.cli.orders import AUTO
+from easel.cli.orders import AUTO, Order
 from easel.cli.orphan import stop_with_parent
 from easel.db import leased
 from easel.db.session import DATABASE_IS_DOWN
@@ -79,12 +79,19 @@ def _install(installation: Installation, wanted: Wanted, load_id: int, attempt: 
         installed = installer_of(order, wanted.kind)(order)
         with installation.database.transaction() as session:
             write_down(session, order, installed, {"kind": wanted.kind, "name": wanted.name})
-            finish_load(session, installation.clock, load_id, attempt)
+            replaced = _made_here(order, used - {installed.weights})
+            finish_load(session, installation.clock, load_id, attempt, replaced=replaced)
         used.add(installed.weights)
     finally:
         if file and str(file) not in used:  # a folder was made of it, or nothing at all
             file.unlink(missing_ok=True)
     log.info("model loaded", model=wanted.model_id, weights=installed.weights)
+
+
+def _made_here(order: Order, weights: set[str | None]) -> str | None:
+    """Those that lie where models are fetched and converted to; a folder of the operator's own is theirs to delete."""
+    folder = order.models / order.model_id
+    return next((one for one in weights if one and Path(one).is_relative_to(folder)), None)
 
 
 def _fetched(installation: Installation, wanted: Wanted, attempt: str) -> Path:

@@ -20,6 +20,7 @@ from easel.artifacts.inputs import forget_unused
 from easel.artifacts.store import PREVIEWS
 from easel.billing.notices import LowBalanceNotice, newly_low
 from easel.billing.subscriptions import due, renew
+from easel.catalogue import loads
 from easel.db.session import DATABASE_IS_DOWN, Database
 from easel.domain.money import format_dollars
 from easel.generations.expire import Keep, expire_results
@@ -55,6 +56,7 @@ def clean(database: Database, clock: Clock, blobs: BlobStore, keep: Keep) -> Non
     with database.transaction() as session:
         forget_old(session, clock)
         checks.forget_old(session, clock)
+        loads.forget_old(session, clock)
     with database.transaction() as session:
         forgotten = forget_unused(session, blobs, clock.now())
     left_over = blobs.delete_older(PREVIEWS, datetime.now(UTC) - PREVIEWS_KEPT)

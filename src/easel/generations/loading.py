@@ -48,9 +48,22 @@ def ask_for_model(
     return loads.begin(session, clock, operator.id, wanted, webhook), True
 
 
-def finish_load(session: Session, clock: Clock, load_id: int, attempt: int, error: str | None = None) -> None:
-    """The worker has installed it, or found out why it cannot. Raises Conflict when it is another attempt's."""
-    _end(session, clock, leased.held(session, ModelLoad, load_id, attempt), error)
+def finish_load(
+    session: Session,
+    clock: Clock,
+    load_id: int,
+    attempt: int,
+    error: str | None = None,
+    *,
+    replaced: str | None = None,
+) -> None:
+    """The worker has installed it, in the place of other weights, or found out why it cannot.
+
+    Raises Conflict when it is another attempt's.
+    """
+    load = leased.held(session, ModelLoad, load_id, attempt)
+    load.replaced = replaced
+    _end(session, clock, load, error)
 
 
 def give_up_lost(session: Session, clock: Clock) -> int:

@@ -1,13 +1,17 @@
 """Models that were asked for over HTTP, installed one at a time beside the drawing, each by a process of its own."""
 
+import os
+import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Final, TypeAlias
 
 import structlog
 
+from easel.catalogue import loads
 from easel.catalogue.tables import ModelLoad
 from easel.db import leased
 from easel.db.session import DATABASE_IS_DOWN, Database
@@ -31,6 +35,7 @@ def loading(
     """Carry out what is asked for, in a thread, for as long as the block runs. Any number of workers may do so."""
 
     def carry_out(stopping: threading.Event) -> bool:
+        let_go_of_replaced(database, clock)
         return carry_out_next(database, clock, command, stopping)
 
     with repeating("loads", carry_out, pause=look_seconds, away=DATABASE_IS_DOWN, patience=STOP_SECONDS):
@@ -62,6 +67,29 @@ def carry_out_next(database: Database, clock: Clock, command: Command, stopping:
     with database.transaction() as session:
         leased.lay_down(session, ModelLoad, number, attempt, counts=not was_stopped)
     return not was_stopped
+
+
+def let_go_of_replaced(database: Database, clock: Clock) -> None:
+    """Delete weights that a load took the place of, where they lie on this machine and no model has them."""
+    with database.transaction() as session:
+        for load in loads.with_replaced(session, clock):
+            weights = Path(str(load.replaced))
+            if loads.are_used(session, str(weights)):
+                load.replaced = None
+            elif os.path.exists(weights):  # which raises nothing, whatever the folder is
+                log.info("replaced weights deleted", model=load.model_id, weights=str(weights))
+                _delete(weights)
+                load.replaced = None
+
+
+def _delete(weights: Path) -> None:
+    """What cannot be deleted stays: it is in nobody's way but for its bytes."""
+    if weights.is_dir():
+        shutil.rmtree(weights, ignore_errors=True)
+    with suppress(OSError):
+        weights.unlink(missing_ok=True)
+    with suppress(OSError):
+        weights.parent.rmdir()  # of a converted file, when its last folder is gone
 
 
 def _wait(process: "subprocess.Popen[bytes]", seconds: float, stopping: threading.Event) -> bool:

@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,15 +15,17 @@ from easel.accounts.queries import create_account
 from easel.accounts.tables import Role
 from easel.catalogue import loads
 from easel.catalogue.loads import LoadState, Wanted
+from easel.catalogue.queries import mark_installed
+from easel.catalogue.seed import seed_catalogue
 from easel.catalogue.tables import Model, ModelLoad
 from easel.cli.loads import command
 from easel.db import leased
 from easel.db.leased import MOST_ATTEMPTS
 from easel.db.session import Database
-from easel.generations.loading import ask_for_model
-from easel.kit.clock import SystemClock
+from easel.generations.loading import ask_for_model, finish_load
+from easel.kit.clock import SettableClock, SystemClock
 from easel.webhooks.tables import WebhookDelivery
-from easel.worker.loads import carry_out_next
+from easel.worker.loads import carry_out_next, let_go_of_replaced
 
 CLOCK = SystemClock()
 HOOK = "https://hooks.example/load"
@@ -39,7 +42,7 @@ def data(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def ask(database: Database, source: str, model_id: str = "my-style") -> None:
     with database.transaction() as session:
-        operator = create_account(session, CLOCK, model_id, role=Role.ADMIN)
+        operator = create_account(session, CLOCK, source, role=Role.ADMIN)
         wanted = Wanted(model_id=model_id, kind="embedding", source=source)
         ask_for_model(session, CLOCK, operator, wanted, webhook=HOOK, anew=False)
 
@@ -49,6 +52,11 @@ def came_to(database: Database, model_id: str = "my-style") -> tuple[LoadState, 
         load = loads.latest(session, model_id)
         assert load
         return loads.state_of(load), load.error
+
+
+def weights_of(database: Database, model_id: str = "my-style") -> Path:
+    with database.transaction() as session:
+        return Path(str(session.get_one(Model, model_id).weights))
 
 
 def test_a_file_at_an_address_is_fetched_examined_and_installed(
@@ -77,6 +85,61 @@ def test_a_file_at_an_address_is_fetched_examined_and_installed(
         told = session.scalars(select(WebhookDelivery)).all()
         assert sorted('"status":"success"' in str(event.body) for event in told) == [False, False, True]
     assert [path.parent.name for path in (data / "models").rglob("*.*")] == ["my-style"], "what failed leaves nothing"
+
+
+def test_replaced_weights_go_after_a_day_and_old_loads_after_a_month(
+    database: Database, data: Path, receiver: Receiver
+) -> None:
+    answers = {f"/{size}.safetensors": Answer(body=save({"emb_params": torch.zeros(size, 1024)})) for size in (1, 2)}
+    receiver.answer = lambda request: answers[request.path]
+    later = SettableClock(CLOCK.now())
+    for size in (1, 2):
+        ask(database, f"{receiver.url}/{size}.safetensors")
+        assert carry_out_next(database, CLOCK, command, threading.Event())
+    old, new = sorted((data / "models" / "my-style").iterdir(), key=lambda file: file.stat().st_size)
+    assert weights_of(database) == new
+
+    def files_after(time: timedelta) -> list[Path]:
+        later.advance(time)
+        let_go_of_replaced(database, later)
+        return sorted((data / "models" / "my-style").iterdir())
+
+    assert files_after(timedelta(hours=23)) == sorted([old, new])
+    assert files_after(timedelta(hours=2)) == [new]
+    assert files_after(loads.KEPT) == [new]
+    with database.transaction() as session:
+        loads.forget_old(session, later)
+        [load] = session.scalars(select(ModelLoad))
+        assert str(load.wanted["source"]).endswith("/2.safetensors"), "the last one says that the model is loaded"
+
+
+def test_weights_that_a_model_has_again_stay(database: Database, tmp_path: Path) -> None:
+    weights = tmp_path / "again.safetensors"
+    weights.touch()
+    ask(database, "https://models.example/a.safetensors")
+    with database.transaction() as session:
+        seed_catalogue(session)
+        mark_installed(session, "stable-diffu", str(weights))
+        load = leased.claim(session, CLOCK, ModelLoad)
+        assert load
+        finish_load(session, CLOCK, load.id, load.attempts, replaced=str(weights))
+    let_go_of_replaced(database, SettableClock(CLOCK.now() + timedelta(days=2)))
+    assert weights.exists()
+    with database.transaction() as session:
+        assert session.scalars(select(ModelLoad.replaced)).one() is None
+
+
+def test_failed_loads_go_after_a_month(database: Database) -> None:
+    ask(database, "https://models.example/a.safetensors")
+    ask(database, "https://models.example/b.safetensors", "another")
+    with database.transaction() as session:
+        load = leased.claim(session, CLOCK, ModelLoad)
+        assert load
+        finish_load(session, CLOCK, load.id, load.attempts, "the address is away")
+        loads.forget_old(session, SettableClock(CLOCK.now() + loads.KEPT - timedelta(minutes=1)))
+        assert len(session.scalars(select(ModelLoad)).all()) == 2
+        loads.forget_old(session, SettableClock(CLOCK.now() + loads.KEPT + timedelta(minutes=1)))
+        assert session.scalars(select(ModelLoad.model_id)).all() == ["another"], "which waits"
 
 
 def test_a_process_that_dies_is_not_tried_for_ever(database: Database) -> None:
