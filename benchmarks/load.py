@@ -20,7 +20,6 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -193,17 +192,20 @@ async def load(house: House, keys: Any, clients: int, seconds: float) -> dict[st
 
 
 def cpu_seconds(house: House) -> dict[str, float]:
-    """Processor time so far, user and system, of each part. A backend of PostgreSQL that ended takes its time along."""
+    """Processor time so far, user and system, of each part."""
 
-    def of(processes: Iterable[psutil.Process]) -> float:
-        return sum(sum(process.cpu_times()[:2]) for process in processes)
+    def of(process: psutil.Process, with_ended: bool = False) -> float:
+        """With that of its children that have ended, or without it."""
+        try:
+            return sum(process.cpu_times()[: 4 if with_ended else 2])
+        except psutil.NoSuchProcess:
+            return 0.0
 
     postmaster = psutil.Process(int((house.postgres / "postmaster.pid").read_text().split()[0]))
-    gateways = [psutil.Process(process.pid) for process in house.processes]
     return {
-        "processes": of(gateways),
-        "postgresql": of([postmaster, *postmaster.children()]),
-        "clients": of([psutil.Process()]),
+        "processes": sum(of(psutil.Process(process.pid)) for process in house.processes),
+        "postgresql": of(postmaster, with_ended=True) + sum(of(backend) for backend in postmaster.children()),
+        "clients": of(psutil.Process()),
     }
 
 

@@ -2,9 +2,9 @@
 
     python -m benchmarks.submit [--against ../before/src] [--rounds 12] [--submits 50] [--clients 1]
 
-One gateway, an account with money behind every request, no worker. With `--against` another version's
-source does the same on a database of its own, in turn with this one, so that whatever else the machine does meets both.
-Processor time, and not the clock: it means something on a busy machine, too.
+One gateway, an account with money behind every request, no worker. With `--against` another version, of the same
+migrations, does the same on a database of its own, in turn with this one, so that whatever else the machine does meets
+both. Processor time, and not the clock: it means something on a busy machine, too.
 """
 
 import argparse

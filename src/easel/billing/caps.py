@@ -54,6 +54,9 @@ def set_cap(session: Session, api_key_id: int, *, total: Micros | None, monthly:
     session.execute(written.on_conflict_do_update(index_elements=["api_key_id"], set_=amounts))
 
 
+HAS_CAP: Final = "EXISTS (SELECT FROM spending_caps WHERE api_key_id = %(api_key_id)s)"
+"""In the ledger's own statement: most keys have none, and nothing more is asked about them."""
+
 # The cap's own row says from when on holds are read: of a key that has a monthly cap alone, those of this month.
 SPENT: Final = """
     SELECT caps.api_key_id, caps.total AS cap, caps.monthly AS monthly_cap, spent.total, spent.this_month

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from sqlalchemy.orm import Session
 
-from easel.billing.caps import refuse_beyond_cap
+from easel.billing.caps import HAS_CAP, refuse_beyond_cap
 from easel.billing.tables import Hold, HoldState, LedgerEntry, LedgerTransfer, Refund, Wallet, WalletKind
 from easel.db.direct import direct
 from easel.domain.errors import Conflict, InvalidRequest, NotEnoughCredit, NotFound, SpendingCapReached
@@ -35,6 +35,8 @@ class LockedWallet:
 
     id: int
     balance: Micros
+    key_has_cap: bool
+    """Whether the API key that asks may spend only so much."""
 
 
 Wallets = dict[WalletKind, LockedWallet]
@@ -68,9 +70,9 @@ def hold(
     zero is held as well, without entries, so that every order has a hold to capture or release.
     """
     _check_amount(amount, at_least=0)
-    wallets = _lock_wallets(session, account_id) if amount else {}
+    wallets = _lock_wallets(session, account_id, api_key_id) if amount else {}
     try:
-        if amount and api_key_id is not None:
+        if amount and api_key_id is not None and wallets[WalletKind.AVAILABLE].key_has_cap:
             refuse_beyond_cap(session, clock, api_key_id, amount)
         if amount and wallets[WalletKind.AVAILABLE].balance < amount:
             raise NotEnoughCredit("Insufficient credits. Please add more credits to continue.")
@@ -285,20 +287,25 @@ def _lock_hold(session: Session, hold_id: int) -> Hold:
     return held
 
 
-LOCK_WALLETS: Final = """
-    SELECT id, kind, balance FROM wallets WHERE account_id = %(account_id)s ORDER BY id FOR UPDATE
+LOCK_WALLETS: Final = f"""
+    SELECT id, kind, balance, {HAS_CAP} AS key_has_cap
+    FROM wallets WHERE account_id = %(account_id)s ORDER BY id FOR UPDATE
 """
 
 
-def _lock_wallets(session: Session, account_id: int) -> Wallets:
+def _lock_wallets(session: Session, account_id: int, api_key_id: int | None = None) -> Wallets:
     """The account's two wallets, made if need be, read after the lock is had. Locked in one order: by id."""
-    wallets = direct(session, LOCK_WALLETS, {"account_id": account_id})
+    named = {"account_id": account_id, "api_key_id": api_key_id}
+    wallets = direct(session, LOCK_WALLETS, named)
     if len(wallets) < 2:
         kinds = (WalletKind.AVAILABLE, WalletKind.RESERVED)
         rows = [{"account_id": account_id, "kind": kind, "balance": 0} for kind in kinds]
         session.execute(insert_or_skip(Wallet).values(rows).on_conflict_do_nothing())
-        wallets = direct(session, LOCK_WALLETS, {"account_id": account_id})
-    return {WalletKind(wallet.kind): LockedWallet(wallet.id, Micros(wallet.balance)) for wallet in wallets}
+        wallets = direct(session, LOCK_WALLETS, named)
+    return {
+        WalletKind(wallet.kind): LockedWallet(wallet.id, Micros(wallet.balance), wallet.key_has_cap)
+        for wallet in wallets
+    }
 
 
 def _house_wallet(session: Session, kind: WalletKind) -> int:
