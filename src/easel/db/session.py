@@ -25,13 +25,14 @@ def sqlalchemy_url(url: str) -> str:
 class Database:
     """A pool of connections to one PostgreSQL database, named by a `postgresql://` URL."""
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+    def __init__(self, url: str, *, pool_size: int = 20) -> None:
         self.url = url
         self._role: str | None = None
         self.engine = create_engine(
             sqlalchemy_url(url),
             pool_size=pool_size,
-            max_overflow=pool_size,
+            # A connection beyond the pool would be closed after its transaction. One that is kept knows its statements.
+            max_overflow=0,
             pool_timeout=5,  # seconds; a client is better told to come again than left waiting
             # An error's text must not carry what was in the row: prompts, addresses, hashes.
             hide_parameters=True,

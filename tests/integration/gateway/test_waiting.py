@@ -25,7 +25,7 @@ AN_HOUR = 3600.0
 @pytest.fixture
 def narrow(shop: Shop) -> Iterator[Services]:
     """Services with two connections to the database, and a hub of their own."""
-    database = Database(shop.services.database.url, pool_size=1)
+    database = Database(shop.services.database.url, pool_size=2)
     yield replace(shop.services, database=database, hub=NotificationHub(database.url), wait_seconds=10.0)
     database.close()
 
