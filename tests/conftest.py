@@ -95,7 +95,7 @@ def database_url(postgres: TestServer, template: str) -> Iterator[str]:
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    database = Database(database_url, pool_size=32)
+    database = Database(database_url, pool_size=64)
     yield database
     database.close()
 
