@@ -14,13 +14,16 @@ draw() { # NAME SEED PROMPT [OPTION...]
   [ -e "$folder/$name.png" ] || easel generate "$prompt" --seed "$seed" -o "$folder/$name.png" "$@"
 }
 
-draw sunset 11 "mountains at sunset"
-draw sailboat 13 "a sailboat with white sails on the sea"
-draw house 12 "a house under a blue sky"
-draw night 11 "a night sky with moon and stars"
+draw pair 5 "a yellow star above a gray triangle on a purple background"
 draw heart 1 "a large green heart above a small black ring"
-draw pixelated-house 3 "a house under a blue sky" --lora "$adapter:1"
-draw pixelated-sailboat 4 "a sailboat with white sails on the sea" --lora "$adapter:1"
+draw sunset 1 "mountains at sunset"
+draw stars 4 "three red stars on a blue background"
+draw night 2 "a night sky with moon and stars"
+draw both 5 "an orange square and a blue star"
+draw tree 6 "a green tree in a field"
+draw pixelated-heart 4 "a red heart" --lora "$adapter:1"
+draw pixelated-ring 3 "a large blue ring" --lora "$adapter:1"
+draw pixelated-tree 3 "a green tree in a field" --lora "$adapter:1"
 
 python - "$folder" <<'PYTHON'
 import json

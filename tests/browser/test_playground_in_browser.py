@@ -221,9 +221,9 @@ def test_the_code_follows_the_form_and_can_be_copied(site: Site, open_page: Call
     body = json.loads(page.locator("[data-body=python]").inner_text())
     assert body["prompt"] == "it's a star"
     assert body["num_inference_steps"] == 30
-    page.get_by_role("button", name="Quick: 10").click()
-    expect(page.get_by_label("Steps")).to_have_value("10")
-    assert json.loads(page.locator("[data-body=python]").inner_text())["num_inference_steps"] == 10
+    page.get_by_role("button", name="Quick: 12").click()
+    expect(page.get_by_label("Steps")).to_have_value("12")
+    assert json.loads(page.locator("[data-body=python]").inner_text())["num_inference_steps"] == 12
     page.locator("[data-copy=code-python]").click()
     expect(page.locator("[data-copy=code-python]")).to_have_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == page.locator("#code-python").inner_text()

@@ -32,7 +32,7 @@ KINDS: Final[Mapping[str, str]] = {
 }
 """As sentences say them."""
 
-QUICK: Final = 0.4
+QUICK: Final = 0.5
 """Of a model's usual steps."""
 MOST_SCALE: Final = 4.0
 """Of a second pass."""

@@ -70,8 +70,9 @@ sees no pictures, did read captions of them.)
 | autoencoder (AutoencoderKL, f={factor}, {latent_channels} channels) | {vae_size} | {vae_stages} |
 | denoiser (UNet2DConditionModel) | {unet_size} | {unet_steps} steps of {unet_batch}, {unet_samples} samples, {unet_minutes:.0f} minutes |
 
-Objective: v-prediction, plain mean squared error, zero terminal SNR, cosine schedule with the noise ratio doubled
-(`trained_betas` of the scheduler), {dropout:.0%} of the captions dropped, AdamW {rate:g}, averaged weights. Last smoothed loss {loss:.4f}.
+Objective: v-prediction, mean squared error, zero terminal SNR, cosine schedule with the noise ratio doubled
+(`trained_betas` of the scheduler). Where "reading" is named, errors of a head that reads shape and colour at each latent count
+as well (`easel.train.layout`; the head is not part of the model); where "emphasis" is, errors at objects count more. {dropout:.0%} of the captions dropped, AdamW {rate:g}, averaged weights. Last smoothed loss {loss:.4f}.
 {changes}Device: {device}. Seeds: {seed} (denoiser), 7 (autoencoder), 11 (text encoder).
 
 The commands stand in `runs/starter_cpu.sh`; `easel train evaluate` judges a folder like this one.
