@@ -35,7 +35,7 @@ LOOK_SECONDS: Final = 5.0
 CLEAN_SECONDS: Final = 300.0
 
 PREVIEWS_KEPT: Final = timedelta(hours=1)
-"""By the store's own clock. A worker deletes its own; what is older was left by one that is gone."""
+"""By the store's own clock. A worker leaves the newest of each generation, which may be asked for after its end."""
 
 STORE_IS_AWAY: Final = (OSError, BaseError)
 

@@ -1,6 +1,7 @@
-"""Pictures on their way, for whoever watches: small, two a second at most, and gone when the picture is there.
+"""Pictures on their way, for whoever watches: small, and two a second at most.
 
-A preview is a blob with a name of its own, so that its bytes never change; the clerk tells which one is the newest.
+A preview is a blob with a name of its own, so that its bytes never change; the clerk tells which one is the newest. The
+two newest outlive the drawing, as somebody who was told of them may fetch them only then; the janitor finds them.
 """
 
 import io
@@ -22,6 +23,9 @@ log = structlog.get_logger()
 
 SECONDS_BETWEEN: Final = 0.5
 """Of one generation: in more of them nobody sees more, and each is a blob."""
+
+NEWEST_KEPT: Final = 2
+"""The one before the newest may just be fetched by somebody who was told of it."""
 
 LONGEST_SIDE: Final = 256
 MOST_BYTES: Final = 10_000
@@ -56,15 +60,6 @@ class Previews:
         shown.not_before = now + self._seconds_between
         self._pool.submit(self._store, assignment, image)
 
-    def clear(self, assignment: Assignment) -> None:
-        """The generation has ended: nobody is told of its previews any more."""
-        if not assignment.previews.number:
-            return
-        try:
-            self._pool.submit(self._delete, assignment, 0)
-        except RuntimeError:  # the worker stops, and so has its pool
-            log.info("previews left to the janitor", generation=assignment.generation_id)
-
     def _store(self, assignment: Assignment, image: Pixels) -> None:
         """For want of a preview nobody loses a picture: whatever happens here is logged and forgotten."""
         shown = assignment.previews
@@ -73,17 +68,16 @@ class Previews:
             self._blobs.put(key, small_webp(image, assignment.request.width, assignment.request.height))
             shown.number += 1
             self._desk.note_preview(assignment, key)
-            # The one before this may just be fetched by somebody who was told of it.
-            self._delete(assignment, 2)
+            self._delete_old(assignment)
         except Exception as error:
             log.warning("no preview", generation=assignment.generation_id, error=type(error).__name__)
         finally:
             shown.is_busy = False
 
-    def _delete(self, assignment: Assignment, newest_kept: int) -> None:
-        """All but the newest so many, of those that may be there. What is missed here the janitor finds."""
+    def _delete_old(self, assignment: Assignment) -> None:
+        """All but the newest ones, of those that may be there."""
         shown = assignment.previews
-        for number in range(shown.deleted + 1, shown.number - newest_kept + 1):
+        for number in range(shown.deleted + 1, shown.number - NEWEST_KEPT + 1):
             self._blobs.delete(preview_key(assignment.uuid, assignment.lease.attempt, number))
             shown.deleted = number
 

@@ -151,7 +151,6 @@ class Worker:
             self._after(assignment, self._pool.submit(self._confirm_cancelled, assignment))
         else:
             self._desk.forget(assignment.lease)
-            self._previews.clear(assignment)
 
     def _stop_drawing(self, assignment: Assignment) -> None:
         assignment.is_over = True
@@ -173,7 +172,6 @@ class Worker:
                 # No longer in hand, the lease is not renewed: it runs out and somebody draws the job again.
                 log.error("delivery failed", generation=assignment.generation_id, error=type(error).__name__)
             self._desk.forget(assignment.lease)
-            self._previews.clear(assignment)
 
         work.add_done_callback(over)
 
