@@ -29,7 +29,7 @@ READ: Final = f"SELECT {', '.join(Model.__table__.columns.keys())} FROM models W
 
 
 def read_model(session: Session, model_id: str) -> Model:
-    """What `find_model` does, in a third of the time. The model is not the session's: nothing may be written to it."""
+    """What `find_model` does, past the ORM. The model is not the session's: nothing may be written to it."""
     found = direct(session, READ, {"model_id": model_id}) if _can_be_an_id(model_id) else []
     if not found:
         raise _not_found(model_id)
