@@ -140,7 +140,7 @@ WRITE: Final = """
 
 
 def write(session: Session, generation: Generation) -> None:
-    """Insert a new generation and give it its number; it is not the session's, which would cost twice as much (docs/log, 2026-11-21)."""
+    """Insert a new generation and give it its number. It is not the session's, which would cost twice as much."""
     columns = vars(generation)
     as_json = {name: Jsonb(columns[name]) for name in ("request", "details", "track_id", "notes")}
     [(generation.id,)] = direct(session, WRITE, columns | as_json)
