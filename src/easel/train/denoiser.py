@@ -19,6 +19,7 @@ from easel.train import checkpoint, parallel, schedule
 from easel.train.data import Cache, check_mix
 from easel.train.ema import Average
 from easel.train.layout import Reader, emphasised
+from easel.train.muon import Muon, suits
 
 
 @dataclass(frozen=True)
@@ -100,11 +101,11 @@ def _check(out: Path, cache: Path, recipe: Recipe, resume: bool, start_from: Pat
     for run in [out] * resume + [start_from] * (start_from is not None):
         state = checkpoint.load(run / "checkpoint.pt")
         before = recipe_of(state)
-        if run == out and "reader" not in state:
+        if run == out and not {"reader", "muon"} <= state.keys():
             raise InvalidRequest(
                 "resume",
-                f"The checkpoint in {run} is from before networks told what stands where, and cannot be resumed: "
-                "begin another run with --start-from.",
+                f"The checkpoint in {run} is from an older trainer (before networks told what stands where, or before "
+                "matrices were Muon's) and cannot be resumed: begin another run with --start-from.",
             )
         if (before.channels, before.layers) != (tuple(recipe.channels), recipe.layers):
             raise InvalidRequest(
@@ -135,7 +136,12 @@ def _train(
         network.load_state_dict(checkpoint.load(start_from / "checkpoint.pt")["average"])
     reader = Reader(network).to(device)
     parameters = [p for module in (network, reader) for p in module.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=recipe.rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+    matrices = [p for name, p in network.named_parameters() if suits(name, p)]
+    others = [p for p in parameters if not any(p is matrix for matrix in matrices)]
+    optimizers: dict[str, torch.optim.Optimizer] = {
+        "optimizer": torch.optim.AdamW(others, lr=recipe.rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True),
+        "muon": Muon(matrices, recipe.rate, rank=rank, processes=processes),
+    }
     average = Average(network, recipe.average)
     alpha, sigma = (table.to(device)[:, None, None, None] for table in schedule.tables())
 
@@ -146,11 +152,12 @@ def _train(
         network.load_state_dict(state["network"])
         reader.load_state_dict(state["reader"])
         average.load_state_dict(state["average"], state["loop"]["step"])
-        optimizer.load_state_dict(state["optimizer"])
-        for group in optimizer.param_groups:
+        for name, optimizer in optimizers.items():
+            optimizer.load_state_dict(state[name])
+        for group in optimizers["optimizer"].param_groups:
             group["fused"] = True  # a saved group brings its own; fused saves an eighth of a step on a CPU
         loop = dict(state["loop"])
-    loop["shards"] = int(parallel.share(cache.grow(loop["shards"] or None), processes))
+    loop["shards"] = int(parallel.share(cache.grow(loop["shards"] or None)))
     cache.grow(loop["shards"])
 
     if rank == 0:  # a resumed run may go on with another recipe: the model card tells of it
@@ -169,7 +176,7 @@ def _train(
     while True:
         # The first process's clock is everybody's; it is read every few steps, because each reading is a meeting.
         if since_clock % 8 == 0:
-            now = parallel.share(time.monotonic(), processes)
+            now = parallel.share(time.monotonic())
             if began is None:
                 began = saved = now
             loop["seconds"] = earlier + now - began
@@ -180,10 +187,10 @@ def _train(
             saved = now
             # New shards count from here on, for all processes alike; a resumed run finds the number in its checkpoint.
             if not over:
-                loop["shards"] = int(parallel.share(cache.grow(), processes))
+                loop["shards"] = int(parallel.share(cache.grow()))
                 cache.grow(loop["shards"])
             if rank == 0:
-                _save(out, network, reader, average, optimizer, recipe, loop, shape)
+                _save(out, network, reader, average, recipe, optimizers, loop, shape)
         if over:
             break
 
@@ -202,13 +209,14 @@ def _train(
         said = batch.labels.to(device)
         loss, reading = errors.mean(), reader.loss(said)
         (emphasised(errors, said, times, recipe.emphasis) + recipe.reading * reading).backward()
-        parallel.average_gradients(parameters, processes)
+        parallel.average_gradients(parameters)
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         rate = learning_rate(recipe, loop["step"], done)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        for optimizer in optimizers.values():
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
         average.update(network)
         # ---------------------------------------------------------------------------------------------------------
 
@@ -218,9 +226,9 @@ def _train(
         loop["loss"] = value if loop["loss"] is None else 0.99 * loop["loss"] + 0.01 * value
         bar.update()
         if loop["step"] % 50 == 0 or 0 < recipe.steps <= 100:
-            shown = parallel.mean(value, processes)
-            smooth = parallel.mean(loop["loss"], processes)
-            told = parallel.mean(reading.item(), processes)
+            shown = parallel.mean(value)
+            smooth = parallel.mean(loop["loss"])
+            told = parallel.mean(reading.item())
             if rank == 0:
                 bar.set_postfix(loss=f"{smooth:.4f}", reading=f"{told:.3f}")
                 checkpoint.append_log(out / "log.jsonl", {
@@ -233,11 +241,13 @@ def _train(
         print(f"denoiser: {spent}, smoothed loss {loop['loss']:.4f}")
 
 
-def _save(out: Path, network: UNet2DConditionModel, reader: Reader, average: Average, optimizer: torch.optim.Optimizer,
-          recipe: Recipe, loop: dict[str, Any], shape: dict[str, int]) -> None:  # fmt: skip
+def _save(out: Path, network: UNet2DConditionModel, reader: Reader, average: Average, recipe: Recipe,
+          optimizers: dict[str, torch.optim.Optimizer], loop: dict[str, Any],
+          shape: dict[str, int]) -> None:  # fmt: skip
     checkpoint.save(out / "checkpoint.pt", {
         "network": network.state_dict(), "reader": reader.state_dict(), "average": average.state_dict(),
-        "optimizer": optimizer.state_dict(), "recipe": asdict(recipe), "loop": dict(loop), "shape": shape,
+        "recipe": asdict(recipe), "loop": dict(loop), "shape": shape,
+        **{name: optimizer.state_dict() for name, optimizer in optimizers.items()},
     })  # fmt: skip
 
 

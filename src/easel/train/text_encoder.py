@@ -100,7 +100,7 @@ def _train(
     parameters = [*network.parameters(), *reader.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
     began, step = time.monotonic(), 0
-    while (done := share((time.monotonic() - began) / 60 / minutes, processes)) < 1 or not step:
+    while (done := share((time.monotonic() - began) / 60 / minutes)) < 1 or not step:
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1.0, (step + 1) / 100) * max(0.02, 1 - done)
         texts, labels = examples(rng, batch)
@@ -108,7 +108,7 @@ def _train(
         states = embed(network, ids)
         loss = read_out_loss(reader, states, ids, labels, vocabulary.eos_token_id, rng)
         loss.backward()
-        average_gradients(parameters, processes)
+        average_gradients(parameters)
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)

@@ -44,7 +44,10 @@ LANDSCAPE_COLOURS: Final[dict[str, tuple[str, ...]]] = {
     "night": (),
 }
 RADII: Final[dict[SizeWord, tuple[float, float]]] = {"small": (24, 34), "medium": (44, 64), "large": (72, 92)}
-PAIR_RADII: Final = (40, 52)  # two have to share the canvas, so their unnamed size is smaller
+# Two have to share the canvas and keep their distance: a picture is made of latents of 16 pixels, and what stands
+# nearer than one of them melts into its neighbour.
+PAIR_RADII: Final[dict[SizeWord, tuple[float, float]]] = {"small": (24, 32), "medium": (38, 44), "large": (58, 66)}
+PAIR_GAP: Final = 24
 
 
 @dataclass(frozen=True)
@@ -58,10 +61,7 @@ class Arrangement:
 
 ARRANGEMENTS: Final[dict[int, tuple[Arrangement, ...]]] = {
     2: (Arrangement(((-0.5, 0), (0.5, 0)), 122, (38, 50)), Arrangement(((0, -0.5), (0, 0.5)), 122, (38, 50))),
-    3: (
-        Arrangement(((-1, 0), (0, 0), (1, 0)), 82, (27, 33)),
-        Arrangement(((0, -0.5), (-0.5, 0.5), (0.5, 0.5)), 118, (36, 48)),
-    ),
+    3: (Arrangement(((0, -0.5), (-0.5, 0.5), (0.5, 0.5)), 118, (36, 48)),),
     4: (Arrangement(((-0.5, -0.5), (0.5, -0.5), (-0.5, 0.5), (0.5, 0.5)), 118, (34, 48)),),
 }
 
@@ -161,20 +161,14 @@ def pair(
     """Two objects (shape, colour, size), the first one left of or above the second."""
     if first[2] == second[2] == "large":
         raise ValueError("Two large objects do not fit on one canvas: make one of them small or medium.")
-    radii = [rng.uniform(*(PAIR_RADII if size == "medium" else RADII[size])) for _, _, size in (first, second)]
-    room = (CANVAS - 2 * MARGIN - 8) / 2  # what the two radii may add up to
-    if sum(radii) > room:
-        big = 0 if radii[0] > radii[1] else 1
-        radii[big] = max(66.0, room - radii[1 - big])
-        radii[1 - big] = min(radii[1 - big], room - radii[big])
-    slack = CANVAS - 2 * MARGIN - 8 - 2 * sum(radii)
+    radii = [rng.uniform(*PAIR_RADII[size]) for _, _, size in (first, second)]
+    slack = CANVAS - 2 * MARGIN - PAIR_GAP - 2 * sum(radii)
     lead, gap, _ = _split(rng, slack)
     a = MARGIN + lead + radii[0]
-    b = a + radii[0] + 8 + gap + radii[1]
+    b = a + radii[0] + PAIR_GAP + gap + radii[1]
     placed = []
     for (shape, colour, size), along, radius in zip((first, second), (a, b), radii, strict=True):
-        room_across = CANVAS / 2 - MARGIN - radius
-        across = CANVAS / 2 + rng.uniform(-1, 1) * min(room_across, 16)
+        across = CANVAS / 2 + rng.uniform(-12, 12)
         x, y = (along, across) if axis == "horizontal" else (across, along)
         placed.append(_thing(rng, shape, colour, size, x, y, radius))
     return Scene("pair", tuple(placed), background, _paint(rng, background), axis=axis)

@@ -104,3 +104,28 @@ def test_slot_a_is_the_left_or_upper_object_when_the_relation_is_said():
                 1 + world.SHAPES.index(first.shape),
                 1 + world.COLOURS.index(first.colour),
             )
+
+
+def test_two_in_a_picture_keep_a_latent_and_a_half_between_them():
+    for seed in range(300):
+        first, second = world.scene(seed, mix={"pair": 1}).things
+        apart = max(abs(first.x - second.x), abs(first.y - second.y))
+        assert apart - first.radius - second.radius >= world.PAIR_GAP - 1e-6
+
+
+def test_two_that_are_only_named_stand_side_by_side_in_that_order():
+    rng = random.Random(3)
+    axis, shape, colour = (list(captions.ATTRIBUTES).index(name) for name in ("axis", "shape_a", "colour_a"))
+    unsaid = 0
+    for seed in range(400):
+        scene = world.scene(seed, mix={"pair": 1})
+        said = captions.caption(scene, rng)
+        if said.attributes[axis] == 0:
+            unsaid += 1
+            left = scene.things[0]
+            assert scene.axis == "horizontal"
+            assert (world.SHAPES[said.attributes[shape] - 1], world.COLOURS[said.attributes[colour] - 1]) == (
+                left.shape,
+                left.colour,
+            )
+    assert 40 < unsaid < 120
