@@ -2,8 +2,8 @@
 
     python -m benchmarks.starter RUN MODEL [--adapter FILE] [--count 40] [--jobs 2]
 
-RUN is the folder of its training, MODEL the exported folder. Each judgement is an `easel train evaluate` of its own, with one
-thread; `--jobs` of them run at a time, for none of them is timed. Their reports stay in RUN/judged.
+RUN is the folder of its training, MODEL the exported folder. Each judgement is an `easel train evaluate` of its own,
+with one thread; `--jobs` of them run at a time, for none of them is timed. Their reports stay in RUN/judged.
 """
 
 import argparse

@@ -19,7 +19,7 @@ train() { nice -n 19 "$EASEL" train "$@"; }
 train cache "$RUN" --shards 36 --processes "$CORES" # shards that are there are kept
 if [ -e "$RUN/denoiser/checkpoint.pt" ]; then RESUME=--resume; else RESUME=--no-resume; fi
 train denoiser "$RUN" --minutes "$MINUTES" --channels 48 --channels 96 --channels 128 --processes "$CORES" \
-  --mix.single 0.36 --mix.count 0.25 --mix.pair 0.35 --mix.landscape 0.04 "$RESUME"
+  --batch 64 --rate 1e-3 --mix.single 0.36 --mix.count 0.25 --mix.pair 0.35 --mix.landscape 0.04 "$RESUME"
 
 # Second stage: the autoencoder grows to 256x256 pictures with the same 16x16 latents, so the denoiser stays as it is.
 # Its decoder learns on latents with a little noise: what the denoiser makes is never quite a drawing's latent.
@@ -27,6 +27,12 @@ train denoiser "$RUN" --minutes "$MINUTES" --channels 48 --channels 96 --channel
 touch "$RUN/decoder.done"
 [ -e "$RUN/grown.done" ] || train autoencoder "$RUN" --minutes 22 --processes "$CORES" --grow-to 256 --rate 1.5e-3 --noise 0.2
 touch "$RUN/grown.done"
+
+# And half of what it learns from in the end are pictures in the denoiser's hand.
+[ -e "$RUN/redrawn" ] || train redraw "$RUN" --processes "$CORES"
+[ -e "$RUN/retouched.done" ] || train autoencoder "$RUN" --minutes 12 --processes "$CORES" --batch 2 --resolution 256 \
+  --redrawn --crop 256 --rate 8e-4 --noise 0.2
+touch "$RUN/retouched.done"
 
 train export "$RUN" "$RUN/model"
 train evaluate "$RUN/model" --count 40 --run "$RUN" --out "$RUN/report.json" --samples "$RUN/samples.png"

@@ -72,7 +72,8 @@ sees no pictures, did read captions of them.)
 
 Objective: v-prediction, mean squared error, zero terminal SNR, cosine schedule with the noise ratio doubled
 (`trained_betas` of the scheduler). Where "reading" is named, errors of a head that reads shape and colour at each latent count
-as well (`easel.train.layout`; the head is not part of the model); where "emphasis" is, errors at objects count more. {dropout:.0%} of the captions dropped, AdamW {rate:g}, averaged weights. Last smoothed loss {loss:.4f}.
+as well (`easel.train.layout`; the head is not part of the model); where "emphasis" is, errors at objects count more.
+{dropout:.0%} of the captions dropped; Muon for the matrices, AdamW for the rest, both at {rate:g}; averaged weights. Last smoothed loss {loss:.4f}.
 {changes}Device: {device}. Seeds: {seed} (denoiser), 7 (autoencoder), 11 (text encoder).
 
 The commands stand in `runs/starter_cpu.sh`; `easel train evaluate` judges a folder like this one.
@@ -179,5 +180,7 @@ def _stage(stage: dict[str, Any]) -> str:
     if "grown_to" in stage:
         return f"grown to {stage['grown_to']} pixels, latents {stage['deviation']:.1%} off the old ones"
     what = "decoder alone" if stage["decoder_only"] else "whole"
+    if stage.get("redrawn"):
+        what += f" (half on {stage['redrawn']:,} pictures in the denoiser's hand)"
     gain = f"PSNR {stage['psnr_before']:.1f} to {stage['psnr_after']:.1f} dB"
     return f"{what} at {stage['resolution']} pixels: {stage['steps']} steps of {stage['batch']}, {gain}"
