@@ -22,7 +22,7 @@ GOALS: Final = {
 }  # fmt: skip
 JUDGEMENTS: Final[dict[str, list[str]]] = {
     "first_set": [], "second_set": ["--prompts", "second"],
-    "quick_12": ["--steps", "12"], "quick_10": ["--steps", "10"],
+    "quick_12": ["--steps", "12"],
     "openvino_int8": ["--backend", "openvino-int8"],
     "inpaint": ["--task", "inpaint"], "img2img": ["--task", "img2img"],
 }  # fmt: skip

@@ -126,7 +126,7 @@ def denoiser(
         channels=tuple(channels), layers=layers, device=device,
     )  # fmt: skip
     before = start_from / "denoiser" if start_from else None
-    stage.train(run / "denoiser", run / "cache", recipe, resume=resume, start_from=before)
+    stage.train(run / "denoiser", run / "cache", recipe, resume=resume, start_from=before, stages=run)
 
 
 @app.command

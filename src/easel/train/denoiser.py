@@ -20,6 +20,7 @@ from easel.train.data import Cache, check_mix
 from easel.train.ema import Average
 from easel.train.layout import Reader, emphasised
 from easel.train.muon import Muon, suits
+from easel.train.progress import MINUTES, Progress
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,20 @@ def build(recipe: Recipe, *, latent_channels: int, text_width: int, side: int = 
     return network
 
 
-def train(out: Path, cache: Path, recipe: Recipe, *, resume: bool = False, start_from: Path | None = None) -> None:
+def train(
+    out: Path,
+    cache: Path,
+    recipe: Recipe,
+    *,
+    resume: bool = False,
+    start_from: Path | None = None,
+    stages: Path | None = None,
+) -> None:
     """Train in the folder `out`. `start_from` is another run's folder whose averaged weights this one begins with
-    (the second stage of resolution begins where the first one ended)."""
+    (the second stage of resolution begins where the first one ended). With the folder of the earlier `stages` it draws
+    samples as it goes."""
     _check(out, cache, recipe, resume, start_from)
-    parallel.launch(_train, recipe.processes, out, cache, recipe, resume, start_from)
+    parallel.launch(_train, recipe.processes, out, cache, recipe, resume, start_from, stages)
 
 
 def _check(out: Path, cache: Path, recipe: Recipe, resume: bool, start_from: Path | None) -> None:
@@ -122,7 +132,14 @@ def learning_rate(recipe: Recipe, step: int, done: float) -> float:
 
 
 def _train(
-    rank: int, processes: int, out: Path, cache_folder: Path, recipe: Recipe, resume: bool, start_from: Path | None
+    rank: int,
+    processes: int,
+    out: Path,
+    cache_folder: Path,
+    recipe: Recipe,
+    resume: bool,
+    start_from: Path | None,
+    stages: Path | None,
 ) -> None:
     device = torch.device(recipe.device)
     rows = recipe.batch // processes
@@ -160,6 +177,9 @@ def _train(
     loop["shards"] = int(parallel.share(cache.grow(loop["shards"] or None)))
     cache.grow(loop["shards"])
 
+    progress = None
+    if rank == 0 and stages is not None:
+        progress = Progress(out, autoencoder=stages / "autoencoder", encoder=stages / "text_encoder")
     if rank == 0:  # a resumed run may go on with another recipe: the model card tells of it
         checkpoint.append_log(out / "recipes.jsonl", {"step": loop["step"], "recipe": asdict(recipe)})
 
@@ -172,13 +192,13 @@ def _train(
     )
     earlier, since_clock = loop["seconds"], 0
     began: float | None = None
-    now = saved = 0.0
+    now = saved = showed = 0.0
     while True:
         # The first process's clock is everybody's; it is read every few steps, because each reading is a meeting.
         if since_clock % 8 == 0:
             now = parallel.share(time.monotonic())
             if began is None:
-                began = saved = now
+                began = saved = showed = now
             loop["seconds"] = earlier + now - began
         since_clock += 1
         done = loop["step"] / recipe.steps if recipe.steps > 0 else loop["seconds"] / 60 / recipe.minutes
@@ -191,6 +211,11 @@ def _train(
                 cache.grow(loop["shards"])
             if rank == 0:
                 _save(out, network, reader, average, recipe, optimizers, loop, shape)
+            if progress is not None and (over or now - showed > 60 * MINUTES):
+                showed = now
+                drawing = build(recipe, **shape).to(device).eval()
+                drawing.load_state_dict(average.state_dict())
+                progress.show(drawing, loop["samples"])
         if over:
             break
 

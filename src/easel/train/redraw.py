@@ -13,15 +13,13 @@ from typing import Final
 
 import numpy as np
 import torch
-from diffusers import UNet2DConditionModel
 
 from easel.domain.errors import InvalidRequest
-from easel.train import parallel, schedule
+from easel.train import parallel
 from easel.train.data import Cache
 from easel.train.denoiser import load_average
+from easel.train.sampling import STRIDE, denoised, noised
 
-GUIDANCE: Final = 4.0
-STRIDE: Final = 40  # of the schedule's thousand times: as a drawing of 25 steps
 DEEPEST: Final = 9  # strides back into the noise, at most: places are still seen there (layout.LAYOUT_SEEN)
 _ROWS: Final = 20
 
@@ -62,25 +60,8 @@ def _make(rank: int, processes: int, out: Path, run: Path, cache_folder: Path, c
     seeds, latents = [], []
     for done in range(0, -(-count // processes), _ROWS):
         chosen, true, states = cache.some(_ROWS, rng)
-        strides = 1 + (done // _ROWS) % DEEPEST
+        level = STRIDE * (1 + (done // _ROWS) % DEEPEST)
         seeds.append(chosen)
-        latents.append(redrawn(network, true, states, cache.empty, strides, noise).half().numpy())
+        latents.append(denoised(network, noised(true, level, noise), level, states, cache.empty).half().numpy())
     out.mkdir(parents=True, exist_ok=True)
     np.savez(out / f"{rank:02d}.npz", seeds=np.concatenate(seeds), latents=np.concatenate(latents))
-
-
-def redrawn(network: UNet2DConditionModel, latents: torch.Tensor, states: torch.Tensor, empty: torch.Tensor,
-            strides: int, noise: torch.Generator) -> torch.Tensor:  # fmt: skip
-    """Latents (rows, channels, side, side) noised up to so many strides and brought back by DDIM (Song et al. 2020,
-    arXiv:2010.02502)."""
-    alpha, sigma = schedule.tables()
-    alpha, sigma = torch.cat([torch.ones(1), alpha]), torch.cat([torch.zeros(1), sigma])
-    start = strides * STRIDE
-    x = alpha[start] * latents + sigma[start] * torch.randn(latents.shape, generator=noise)
-    both = torch.cat([empty.expand_as(states), states])
-    for level in range(start, 0, -STRIDE):
-        without, asked = network(torch.cat([x, x]), level - 1, both).sample.chunk(2)
-        v = without + GUIDANCE * (asked - without)
-        clean, dirt = alpha[level] * x - sigma[level] * v, sigma[level] * x + alpha[level] * v
-        x = alpha[level - STRIDE] * clean + sigma[level - STRIDE] * dirt
-    return x

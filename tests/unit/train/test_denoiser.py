@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline
+from PIL import Image
 
 from easel.domain.errors import InvalidRequest
 from easel.train import autoencoder, checkpoint, data, denoiser, drawing, export, text_encoder
@@ -42,6 +43,13 @@ def test_a_run_that_is_cut_and_resumed_goes_on_to_the_same_loss(stages: Path, tm
     assert len(losses(whole)) == 6
     first, second = (checkpoint.load(run / "checkpoint.pt") for run in (whole, cut))
     assert all(torch.equal(value, second["average"][name]) for name, value in first["average"].items())
+
+
+def test_a_run_shows_its_loss_and_samples(stages: Path, tmp_path: Path):
+    denoiser.train(tmp_path, stages / "cache", denoiser.Recipe(steps=2, **TINY), stages=stages)
+    assert (tmp_path / "loss.png").stat().st_size > 1000
+    with Image.open(tmp_path / "samples" / "000000016.png") as grid:
+        assert grid.width > 5 * 64
 
 
 def test_the_exported_folder_is_an_ordinary_one(stages: Path, tmp_path: Path):

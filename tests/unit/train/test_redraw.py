@@ -12,7 +12,8 @@ from diffusers import UNet2DConditionModel
 from easel.domain.errors import InvalidRequest
 from easel.train import autoencoder, schedule
 from easel.train.checkpoint import read_json, write_json
-from easel.train.redraw import DEEPEST, Redrawn, redrawn
+from easel.train.redraw import DEEPEST, Redrawn
+from easel.train.sampling import STRIDE, denoised, noised
 
 TRUE = torch.linspace(-1, 1, 2 * 3 * 4 * 4).view(2, 3, 4, 4)
 
@@ -29,12 +30,12 @@ class Knowing:
         return SimpleNamespace(sample=torch.cat([v, v]))
 
 
-@pytest.mark.parametrize("strides", [1, DEEPEST])
-def test_a_network_that_knows_brings_every_picture_back(strides: int) -> None:
+@pytest.mark.parametrize("level", [STRIDE, DEEPEST * STRIDE, 1000])
+def test_a_network_that_knows_brings_every_picture_back(level: int) -> None:
     network = cast(UNet2DConditionModel, Knowing())
-    states, empty = torch.ones(2, 5, 6), torch.zeros(5, 6)
-    made = redrawn(network, TRUE, states, empty, strides, torch.Generator().manual_seed(0))
-    assert torch.allclose(made, TRUE, atol=1e-4)
+    noisy = noised(TRUE, level, torch.Generator().manual_seed(0))
+    assert not torch.allclose(noisy, TRUE, atol=0.02)
+    assert torch.allclose(denoised(network, noisy, level, torch.ones(2, 5, 6), torch.zeros(5, 6)), TRUE, atol=1e-4)
 
 
 def test_the_decoder_learns_from_them_and_the_encoder_stays(tmp_path: Path) -> None:
