@@ -60,14 +60,9 @@ def main() -> None:
     asked = parser.parse_args()
     (asked.run / "judged").mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(asked.jobs) as pool:
+        judged = pool.map(lambda name: judge(name, asked.run, asked.model, asked.count), JUDGEMENTS)
         style = pool.submit(adapted, asked.adapter, asked.run, asked.model) if asked.adapter else None
-        reports = dict(
-            zip(
-                JUDGEMENTS,
-                pool.map(lambda name: judge(name, asked.run, asked.model, asked.count), JUDGEMENTS),
-                strict=True,
-            )
-        )
+        reports = dict(zip(JUDGEMENTS, judged, strict=True))
     loop = checkpoint.load(asked.run / "denoiser" / "checkpoint.pt")["loop"]
     stages = checkpoint.read_json(asked.run / "autoencoder" / "training.json")["stages"]
     ceiling = reports["first_set"]["ceiling"]
