@@ -38,7 +38,7 @@ pipeline("three red stars on a blue background", num_inference_steps=25, guidanc
 ## What it knows
 
 - **Shapes**: {shapes}. **Colours**: {colours}. **Sizes**: small, ordinary, large.
-- **Counts**: one to four of the same. **Two objects**: left of, right of, above, below, or just "and".
+- **Counts**: one to four of the same. **Two objects**: left of, right of, above, below, or just "and": then the first one stands on the left.
 - **Backgrounds**: any of the colours; white where none is said.
 - **Landscapes**: {places}.
 
