@@ -13,8 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
+from diffusers import AutoencoderKL
+
 from benchmarks.record import save
-from easel.train import checkpoint
+from easel.train import autoencoder, checkpoint
 
 GOALS: Final = {
     "single object": 0.99, "colour": 0.97, "counting": 0.9, "two objects": 0.93, "position": 0.9,
@@ -64,7 +66,7 @@ def main() -> None:
         style = pool.submit(adapted, asked.adapter, asked.run, asked.model) if asked.adapter else None
         reports = dict(zip(JUDGEMENTS, judged, strict=True))
     loop = checkpoint.load(asked.run / "denoiser" / "checkpoint.pt")["loop"]
-    stages = checkpoint.read_json(asked.run / "autoencoder" / "training.json")["stages"]
+    decoder = AutoencoderKL.from_pretrained(asked.model / "vae")
     ceiling = reports["first_set"]["ceiling"]
     for report in reports.values():
         report.pop("failures", None)
@@ -73,7 +75,7 @@ def main() -> None:
         "what": f"easel train evaluate on the weights of this commit, {asked.count} prompts a category",
         "training": {
             "samples": loop["samples"], "steps": loop["step"], "minutes": loop["seconds"] / 60,
-            "smoothed_loss": loop["loss"], "autoencoder_psnr_db": stages[-1]["psnr_after"],
+            "smoothed_loss": loop["loss"], "autoencoder_psnr_db": autoencoder.psnr(decoder, decoder.config.sample_size),
         },
         "goals": GOALS, "ceiling": ceiling, **reports, "adapter": style.result() if style else None,
         "curve": checkpoint.read_log(asked.run / "denoiser" / "scores.jsonl"),

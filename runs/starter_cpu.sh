@@ -28,12 +28,6 @@ touch "$RUN/decoder.done"
 [ -e "$RUN/grown.done" ] || train autoencoder "$RUN" --minutes 22 --processes "$CORES" --grow-to 256 --rate 1.5e-3 --noise 0.2
 touch "$RUN/grown.done"
 
-# And half of what it learns from in the end are pictures in the denoiser's hand.
-[ -e "$RUN/redrawn" ] || train redraw "$RUN" --processes "$CORES"
-[ -e "$RUN/retouched.done" ] || train autoencoder "$RUN" --minutes 12 --processes "$CORES" --batch 2 --resolution 256 \
-  --redrawn --crop 256 --rate 8e-4 --noise 0.2
-touch "$RUN/retouched.done"
-
 train export "$RUN" "$RUN/model"
 train evaluate "$RUN/model" --count 40 --run "$RUN" --out "$RUN/report.json" --samples "$RUN/samples.png"
 train evaluate "$RUN/model" --count 40 --run "$RUN" --prompts second --out "$RUN/second.json"

@@ -13,8 +13,6 @@ train cache "$RUN" --shards 1
 train denoiser "$RUN" --steps 6 --batch 8 --channels 16 --channels 32
 train denoiser "$RUN" --steps 10 --batch 8 --channels 16 --channels 32 --resume
 train autoencoder "$RUN" --minutes 0.1 --batch 2 --grow-to 256 --imitation 5
-train redraw "$RUN" --count 20
-train autoencoder "$RUN" --minutes 0.05 --batch 1 --resolution 256 --redrawn --crop 64
 train export "$RUN" "$RUN/model"
 train evaluate "$RUN/model" --count 2 --steps 4 --out "$RUN/report.json"
 train plot "$RUN" --out "$RUN/loss.png"

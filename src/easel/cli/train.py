@@ -54,22 +54,16 @@ def autoencoder(
     grow_to: Annotated[
         int | None, Parameter(help="Grow it to pictures of this side, a double of its own, and go on with the decoder.")
     ] = None,
-    redrawn: Annotated[
-        bool, Parameter(help="Go on with the decoder, half on what `easel train redraw` has written.")
-    ] = False,
-    crop: Annotated[int | None, Parameter(help="Side of the crops in pixels; half a picture's if not given.")] = None,
     imitation: Annotated[int, Parameter(help="With grow-to: steps in which the encoder learns the old latents.")] = 600,
     rate: float = 2e-3,
 ) -> None:
     """Train the autoencoder, go on with its decoder, or grow it to larger pictures with the same latents."""
     from easel.train import autoencoder as stage
-    from easel.train.redraw import Redrawn
 
     stage.train(
         run / "autoencoder", minutes, resolution=resolution, batch=batch, rate=rate, processes=processes,
-        decoder_only=decoder_only, grow_to=grow_to, imitation=imitation, crop=crop,
-        noise=noise if decoder_only or grow_to or redrawn else 0.0,
-        redrawn=Redrawn.load(run / "redrawn") if redrawn else None,
+        decoder_only=decoder_only, grow_to=grow_to, imitation=imitation,
+        noise=noise if decoder_only or grow_to else 0.0,
     )  # fmt: skip
 
 
@@ -127,14 +121,6 @@ def denoiser(
     )  # fmt: skip
     before = start_from / "denoiser" if start_from else None
     stage.train(run / "denoiser", run / "cache", recipe, resume=resume, start_from=before, stages=run)
-
-
-@app.command
-def redraw(run: Run, *, count: int = 3000, processes: Processes = 1) -> None:
-    """Have the denoiser redraw pictures of the cache, for the decoder to learn from."""
-    from easel.train import redraw as stage
-
-    stage.make(run / "redrawn", run / "denoiser", run / "cache", count, processes=processes)
 
 
 @app.command

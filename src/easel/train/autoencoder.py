@@ -13,7 +13,6 @@ left-right and top-bottom difference of its red-blue contrast (two colours may b
 import random
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from diffusers import AutoencoderKL
@@ -23,9 +22,6 @@ from easel.train import world
 from easel.train.checkpoint import append_log, finished, read_json, write_json
 from easel.train.parallel import average_gradients, launch, mean, share
 from easel.train.styles import pixelated
-
-if TYPE_CHECKING:
-    from easel.train.redraw import Redrawn
 
 CHANNELS = 8
 GROUPS = 4
@@ -217,7 +213,7 @@ def imitate(large: AutoencoderKL, small: AutoencoderKL, *, steps: int, rate: flo
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1.0, (step + 1) / 30) * max(0.02, 1 - step / steps)
-        true, _ = crops(pictures([rng.randrange(1_000_000) for _ in range(8)], resolution), 64, rng, 16)
+        true = crops(pictures([rng.randrange(1_000_000) for _ in range(8)], resolution), 64, rng, 16)
         with torch.no_grad():
             wanted = small.encode(torch.nn.functional.avg_pool2d(true, 2)).latent_dist.mode()
         error = (large.encode(true).latent_dist.mode() - wanted).square().mean()
@@ -238,25 +234,20 @@ def pictures(seeds: list[int], resolution: int) -> torch.Tensor:
     return torch.stack(batch).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def crops(
-    batch: torch.Tensor, size: int, rng: random.Random, grid: int = 8, latents: torch.Tensor | None = None
-) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Square crops on the latent grid of `grid` pixels, away from empty background where possible, and the same crops
-    of the pictures' `latents`.
+def crops(batch: torch.Tensor, size: int, rng: random.Random, grid: int = 8) -> torch.Tensor:
+    """Square crops on the latent grid of `grid` pixels, away from empty background where possible.
 
     Three tries for an edge.
     """
-    out, theirs = [], []
-    for number, image in enumerate(batch):
+    out = []
+    for image in batch:
         for _ in range(3):
             y, x = (grid * rng.randint(0, (image.shape[-1] - size) // grid) for _ in range(2))
             crop = image[:, y : y + size, x : x + size]
             if crop.amax((1, 2)).sub(crop.amin((1, 2))).max() > 0.15:
                 break
         out.append(crop)
-        if latents is not None:
-            theirs.append(latents[number, :, y // grid : (y + size) // grid, x // grid : (x + size) // grid])
-    return torch.stack(out), torch.stack(theirs) if latents is not None else None
+    return torch.stack(out)
 
 
 def reconstruction_loss(made: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
@@ -276,22 +267,20 @@ def psnr(network: AutoencoderKL, resolution: int, count: int = 48) -> float:
 
 def train(out: Path, minutes: float, *, resolution: int = 128, crop: int | None = None, batch: int = 16,
           rate: float = 2e-3, processes: int = 1, decoder_only: bool = False, grow_to: int | None = None,
-          noise: float = 0.0, imitation: int = 600, redrawn: "Redrawn | None" = None) -> None:  # fmt: skip
+          noise: float = 0.0, imitation: int = 600) -> None:  # fmt: skip
     """Train for so many minutes and write the folder `out`. Crops have half the pictures' side where none is given.
 
     `decoder_only` goes on from `out` with the encoder frozen (latents that are already cached stay valid), and `noise`
     blurs the latents a little, because the denoiser's latents will never be quite those of a drawing. `grow_to` does
     the same after it has grown the autoencoder to pictures of that side, with so many steps of `imitation`; one that
-    is as large already is not grown. With `redrawn` pictures the decoder alone goes on, and learns as much from latents
-    that the denoiser made.
+    is as large already is not grown.
     """
     if grow_to is not None:
         grow_to_side(finished(out, "autoencoder"), grow_to, imitation)
         resolution, decoder_only = grow_to, True
-    elif decoder_only or redrawn is not None:
+    elif decoder_only:
         finished(out, "autoencoder")
-    launch(_train, processes, out, minutes, resolution, crop or resolution // 2, batch, rate,
-           decoder_only or redrawn is not None, noise, redrawn)  # fmt: skip
+    launch(_train, processes, out, minutes, resolution, crop or resolution // 2, batch, rate, decoder_only, noise)
 
 
 def grow_to_side(out: Path, resolution: int, imitation: int) -> None:
@@ -313,7 +302,7 @@ def grow_to_side(out: Path, resolution: int, imitation: int) -> None:
 
 
 def _train(rank: int, processes: int, out: Path, minutes: float, resolution: int, crop: int, batch: int, rate: float,
-           decoder_only: bool, noise: float, redrawn: "Redrawn | None") -> None:  # fmt: skip
+           decoder_only: bool, noise: float) -> None:  # fmt: skip
     torch.manual_seed(7 + rank)
     network = AutoencoderKL.from_pretrained(out) if decoder_only else build(resolution=resolution)
     history = read_json(out / "training.json")["stages"] if decoder_only else []
@@ -331,7 +320,7 @@ def _train(rank: int, processes: int, out: Path, minutes: float, resolution: int
             break
         for group in optimizer.param_groups:  # warm up for fifty steps, then fall in a straight line
             group["lr"] = rate * min(1.0, (step + 1) / 50) * max(0.02, 1 - done)
-        true, _ = crops(pictures([rng.randrange(1_000_000) for _ in range(batch)], resolution), crop, rng, grid)
+        true = crops(pictures([rng.randrange(1_000_000) for _ in range(batch)], resolution), crop, rng, grid)
         for i in range(batch):
             if rng.random() < STYLED:
                 true[i] = pixelated(true[i], grid)
@@ -340,10 +329,6 @@ def _train(rank: int, processes: int, out: Path, minutes: float, resolution: int
         if decoder_only:
             latents = posterior.mode()
             latents = latents + noise / scaling * torch.rand(len(latents), 1, 1, 1) * torch.randn_like(latents)
-            if redrawn is not None:
-                seeds, made = redrawn.some(batch, rng)
-                drawn, made = crops(pictures(seeds, resolution), crop, rng, grid, made / scaling)
-                true, latents = torch.cat([true, drawn]), torch.cat([latents, made])
             kl = 0.0
         else:
             latents, kl = posterior.sample(), posterior.kl().mean() / latents_per(posterior)
@@ -364,7 +349,6 @@ def _train(rank: int, processes: int, out: Path, minutes: float, resolution: int
         after = psnr(network, resolution)
         history.append({"minutes": minutes, "steps": step, "batch": batch * processes, "resolution": resolution,
                         "decoder_only": decoder_only, "noise": noise,
-                        "redrawn": 0 if redrawn is None else len(redrawn.seeds),
                         "psnr_before": before, "psnr_after": after})  # fmt: skip
         network.save_pretrained(out)
         write_json(out / "training.json", {"stages": history})

@@ -180,7 +180,5 @@ def _stage(stage: dict[str, Any]) -> str:
     if "grown_to" in stage:
         return f"grown to {stage['grown_to']} pixels, latents {stage['deviation']:.1%} off the old ones"
     what = "decoder alone" if stage["decoder_only"] else "whole"
-    if stage.get("redrawn"):
-        what += f" (half on {stage['redrawn']:,} pictures in the denoiser's hand)"
     gain = f"PSNR {stage['psnr_before']:.1f} to {stage['psnr_after']:.1f} dB"
     return f"{what} at {stage['resolution']} pixels: {stage['steps']} steps of {stage['batch']}, {gain}"

@@ -106,7 +106,6 @@ class Cache:
         if not (folder / "empty.npy").exists():
             raise _no_pictures(folder)
         self.empty = torch.from_numpy(np.load(folder / "empty.npy")).float()
-        self.shards: list[int] = []  # their numbers
         self.latents: list[np.ndarray] = []
         self.states: list[np.ndarray] = []
         self.labels: list[np.ndarray] = []
@@ -122,7 +121,6 @@ class Cache:
         """Take in the shards found, at most `limit` (the number that a resumed run had). Returns how many there are."""
         names = sorted(self.folder.glob("*.latents.npy"))[:limit]
         for path in names[len(self.latents) :]:
-            self.shards.append(int(path.name.split(".")[0]))
             self.latents.append(np.load(path, mmap_mode="r"))
             self.states.append(np.load(_beside(path, "states"), mmap_mode="r"))
             if not _beside(path, "labels").exists():
@@ -152,19 +150,6 @@ class Cache:
             dropped = rng.random() < dropout
             states.append(self.empty if dropped else torch.from_numpy(np.array(self.states[shard][row, which])).float())
         return Batch(torch.stack(latents).float(), torch.stack(states), torch.stack(said))
-
-    def some(self, count: int, rng: np.random.Generator) -> tuple[np.ndarray, torch.Tensor, torch.Tensor]:
-        """The seeds of `count` pictures, their latents, and the states of one caption of each."""
-        numbers = rng.integers(0, len(self.latents) * SHARD, count)
-        places = [divmod(int(number), SHARD) for number in numbers]
-        latents = [torch.from_numpy(np.array(self.latents[shard][row])) for shard, row in places]
-        which = rng.integers(0, CAPTIONS, len(places))
-        states = [
-            torch.from_numpy(np.array(self.states[shard][row, i]))
-            for (shard, row), i in zip(places, which, strict=True)
-        ]
-        seeds = np.array([self.shards[shard] * SHARD + row for shard, row in places])
-        return seeds, torch.stack(latents).float(), torch.stack(states).float()
 
 
 def check_mix(mix: world.Mix) -> None:

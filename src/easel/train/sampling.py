@@ -12,13 +12,6 @@ STRIDE: Final = 40  # of the schedule's thousand times: as a drawing of 25 steps
 
 
 @torch.no_grad()
-def noised(latents: torch.Tensor, level: int, generator: torch.Generator) -> torch.Tensor:
-    """Latents with as much noise as there is at `level` of 1000; at 1000 nothing else is left."""
-    alpha, sigma = _levels()
-    return alpha[level] * latents + sigma[level] * torch.randn(latents.shape, generator=generator)
-
-
-@torch.no_grad()
 def denoised(
     network: UNet2DConditionModel, latents: torch.Tensor, level: int, states: torch.Tensor, empty: torch.Tensor
 ) -> torch.Tensor:
