@@ -68,7 +68,7 @@ sees no pictures, did read captions of them.)
 |---|---|---|
 | text encoder (CLIPTextModel) | {text_size} | {text_steps} steps of {text_batch} captions; all attributes of a caption read right: {text_right} |
 | autoencoder (AutoencoderKL, f={factor}, {latent_channels} channels) | {vae_size} | {vae_stages} |
-| denoiser (UNet2DConditionModel) | {unet_size} | {unet_steps} steps of {unet_batch}, {unet_samples} samples, {unet_minutes:.0f} minutes |
+| denoiser (UNet2DConditionModel) | {unet_size} | {unet_steps} steps, {unet_samples} samples, {unet_minutes:.0f} minutes |
 
 Objective: v-prediction, mean squared error, zero terminal SNR, cosine schedule with the noise ratio doubled
 (`trained_betas` of the scheduler). Where "reading" is named, errors of a head that reads shape and colour at each latent count
@@ -130,7 +130,7 @@ def render(model: Path, run: Path, report: dict[str, Any], second: dict[str, Any
         text_size=_size(model / "text_encoder"), vae_size=_size(model / "vae"), unet_size=_size(model / "unet"),
         text_steps=text["steps"], text_batch=text["batch"], text_right=f"{text['read_out']['seen']['all']:.3f}",
         latent_channels=state["shape"]["latent_channels"], vae_stages="; ".join(map(_stage, stages)),
-        unet_steps=loop["step"], unet_batch=recipe["batch"], unet_samples=f"{loop['samples']:,}",
+        unet_steps=loop["step"], unet_samples=f"{loop['samples']:,}",
         unet_minutes=loop["seconds"] / 60,
         changes=_changes(checkpoint.read_log(run / "denoiser" / "recipes.jsonl")),
         dropout=recipe["dropout"], rate=recipe["rate"], loss=loop["loss"], seed=recipe["seed"],
