@@ -1,12 +1,15 @@
 """The commands, one file per noun. Nothing heavy is imported before a command that needs it runs."""
 
 import sys
+from typing import Final
 
 from cyclopts import App
 from pydantic import ValidationError
 
 from easel import __version__
 from easel.domain.errors import DomainError
+
+_TRAINING: Final = ("matplotlib", "skia", "tqdm")  # what the extra "train" installs
 
 app = App(name="easel", version=__version__, help="A self-hosted image-generation cloud.")
 app.command("easel.cli.serve:serve", name="serve", help="Start everything on this machine and keep it running.")
@@ -31,6 +34,10 @@ def main() -> None:
         sys.exit(f"easel: {refusal}")
     except ValidationError as wrong:
         sys.exit(f"easel: {setting_problem(wrong)}")
+    except ModuleNotFoundError as missing:
+        if missing.name not in _TRAINING:
+            raise
+        sys.exit(f'easel: {missing.name} is not installed: install Easel with its extra "train", as easel[train].')
 
 
 def setting_problem(wrong: ValidationError) -> str:
