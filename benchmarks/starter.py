@@ -38,7 +38,8 @@ def judge(name: str, run: Path, model: Path, count: int) -> dict[str, Any]:
     if name.endswith("_set"):
         options += ["--run", str(run)]
     subprocess.run([sys.executable, "-m", "easel", "train", "evaluate", str(model), *options], check=True)
-    return checkpoint.read_json(out)  # type: ignore[no-any-return]
+    report: dict[str, Any] = checkpoint.read_json(out)
+    return report
 
 
 def adapted(adapter: Path, run: Path, model: Path) -> dict[str, Any]:

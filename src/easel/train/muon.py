@@ -2,7 +2,8 @@
 
 An ordinary update is nearly of low rank: a few directions take most of the step. Jordan et al. 2024 replace it by the
 nearest orthogonal matrix, found by a few Newton-Schulz steps; Liu et al. 2025, arXiv:2502.16982, scale it so that
-AdamW's learning rate and weight decay stay what they were.
+AdamW's learning rate and weight decay stay what they were. (PyTorch's own takes no convolutions, and each of several
+processes would do all of the work.)
 """
 
 from collections.abc import Iterable

@@ -57,7 +57,7 @@ def launch(work: Callable[..., None], processes: int, *args: Any) -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         door = multiprocessing.get_context("spawn").Barrier(processes)
-        mp.spawn(_join, args=(processes, door, Path(folder), work, args), nprocs=processes)  # type: ignore[no-untyped-call]
+        mp.spawn(_join, args=(processes, door, Path(folder), work, args), nprocs=processes)
 
 
 def _join(

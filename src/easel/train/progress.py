@@ -14,7 +14,7 @@ from easel.train.checkpoint import finished
 from easel.train.sampling import denoised
 
 MINUTES: Final = 15.0
-"""Between two showings. One takes a core some ten seconds."""
+"""Between two showings."""
 
 
 class Progress:
